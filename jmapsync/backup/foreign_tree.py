@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.formats.message import Form
+from jmapsync.storage.port import DiskFolders, FolderPage
 from jmapsync.sync.quarantine import DEFAULT
 from jmapsync.sync.threads import complete
 
@@ -21,13 +22,15 @@ PAGE = 1000
 async def ingest_folders(channel: Channel, foreign: ForeignTree) -> None:
     """Ingest the folders without their markers, which name mailboxes of another account, or mailboxes that are gone."""
     seen = await complete(channel.local.observe_folders, channel.ledger)
-    seen.folders = [replace(folder, marker="") for folder in seen.folders]
-    channel.ingester.ingest_local_folders(seen)
+    if isinstance(seen, DiskFolders):
+        seen.folders = [replace(folder, marker="") for folder in seen.folders]
+        channel.ingester.ingest_local_folders(seen)
     theirs: dict[str, str] = {}
     if foreign.roles:
         pages = channel.remote.observe("", set, whole=True)
         first = await anext(pages)
-        theirs = {folder.role or DEFAULT: folder.ref for folder in first.folders if folder.role or folder.default}
+        folders = first.folders if isinstance(first, FolderPage) else ()
+        theirs = {folder.role or DEFAULT: folder.ref for folder in folders if folder.role or folder.default}
     with channel.ledger.transaction():
         for key, (path, kept) in channel.ledger.folders(channel.kind.containers.kind).items():
             channel.ledger.put_folder(key, path, kept or foreign.tables.get(path, ""))

@@ -77,56 +77,92 @@ class Folder(Struct, frozen=True):
     """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
 
 
-class Observation(Struct):
-    """What one look, or one page of it, saw."""
-
-    items: list[Seen] = []
-    gone: list[int] = []
-    """Keys of items seen to be gone."""
-    gone_refs: list[str] = []
-    """Ids the server says are destroyed; unknown ones mean nothing."""
-    folders: list[Folder] = []
-    folders_whole: bool = False
-    """True when `folders` is all there are."""
-    folders_same: bool = False
-    """On the disk: true when they are as the ledger has them, so that none is given."""
-    gone_folders: list[str] = []
-    unread: set[str] = set()
-    """Ids of containers that are there and could not be read."""
-    detached: dict[str, str] = {}
-    """On the disk: the paths of folders that are left alone, by the ids of the containers that they are marked with."""
-    cursor: str = ""
-    """What to start the next look from once this page is kept; nothing leaves it as it is."""
-    whole: bool = False
-    """True on the last page of a look that has listed every item: what was not listed is gone."""
-    unlisted: str = ""
-    """At the end of a look at everything: why it may have missed something, so that it is done again; or nothing."""
-    suspicious: str = ""
-    """Why a vanishing must not be believed without a person, or nothing."""
-    problems: list[Trouble] = []
-    others: list[str] = []
-    """Ids of what the server has that turned out to be of another kind."""
-    moved: list[tuple[int, str]] = []
-    """Local places (folder, name) that are no longer there."""
-    places: list[Place] = []
-    """Local places whose row changes although the version does not."""
-    held: set[int] = set()
-    """Keys of items with a file that cannot be taken as it is: neither side of them is written until it can be."""
-    withheld: bool = False
-    """True when folders changed meanwhile, so that something that was seen could not be told for sure."""
-    more: bool = False
-    """True when there is more to see than one look takes up: once this is kept, the next look tells the rest."""
-
-
 class Trouble(Struct, frozen=True):
-    """One thing that had to be left out of a look, by name."""
+    """One thing that could not be observed, by name."""
 
     item: str
     why: str
     ref: str = ""
-    """The server's id to ask for again at the next look, which a delta would not tell of once more."""
-    container: bool = False
-    """Whether it is a container of the server: then all of them are asked for again."""
+    """The server's id to ask for again by the next run, because no list of changes would name it once more."""
+
+
+class FolderPage(Struct):
+    """Containers of the server, as far as one request showed them."""
+
+    folders: list[Folder] = []
+    whole: bool = False
+    """True when these are all there are, but for the `unread` ones."""
+    gone: list[str] = []
+    """Ids that the server says are destroyed."""
+    unread: set[str] = set()
+    """Ids of containers that are there and could not be read."""
+    problems: list[Trouble] = []
+    """What is wrong with containers: all of them are asked for again."""
+
+
+class ItemPage(Struct):
+    """Items of the server, as far as one request showed them."""
+
+    items: list[Seen] = []
+    gone: list[str] = []
+    """Ids that the server says are destroyed; unknown ones mean nothing."""
+    others: list[str] = []
+    """Ids of what turned out to be of another kind."""
+    problems: list[Trouble] = []
+    suspicious: str = ""
+    """Why it must not be believed without a person that items are gone, or nothing."""
+    cursor: str = ""
+    """What to observe the changes from once this page is kept; nothing leaves it as it is."""
+
+
+class ListingEnd(Struct):
+    """The end of a listing of everything on the server."""
+
+    gone: list[str] = []
+    """Ids that the server was believed to have and says that it has not."""
+    unlisted: str = ""
+    """Why the listing may have missed something, so that it is done again; nothing when every item was listed."""
+    suspicious: str = ""
+    """Why it must not be believed without a person that items are gone, or nothing."""
+    cursor: str = ""
+    """What to observe the changes from once this is kept; nothing leaves it as it is."""
+
+
+Observation: TypeAlias = FolderPage | ItemPage | ListingEnd
+"""One page of what was observed of the server."""
+
+
+class SameFolders(Struct, frozen=True):
+    """The folders of the disk are as the ledger has them."""
+
+
+class DiskFolders(Struct):
+    """All folders of the disk."""
+
+    folders: list[Folder] = []
+    detached: dict[str, str] = {}
+    """The paths of folders that are left alone, by the ids of the containers that they are marked with."""
+
+
+class DiskItems(Struct):
+    """What one scan of the disk found to be otherwise than the ledger has it."""
+
+    items: list[Seen] = []
+    gone: list[int] = []
+    """Keys of items of which no file is left."""
+    moved: list[tuple[int, str]] = []
+    """Places (folder, name) that are no longer there."""
+    places: list[Place] = []
+    """Places whose row changes although the version does not."""
+    problems: list[Trouble] = []
+    suspicious: str = ""
+    """Why it must not be believed without a person that items are gone, or nothing."""
+    undecided: set[int] = set()
+    """Keys of items with a file that cannot be ingested as it is: neither side of them is written until it can be."""
+    withheld: bool = False
+    """True when folders changed during the scan, so that something that was seen could not be decided."""
+    more: bool = False
+    """True when there is more than one scan reads: once this is kept, the next scan finds the rest."""
 
 
 class Done(Struct, frozen=True):
@@ -288,10 +324,10 @@ class Local(Protocol):
     def open(self, ledger: Ledger, account: str) -> None:
         """Check that the root is this mirror's, or make it so. Raises RootError, LocalError."""
 
-    def observe_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> DiskFolders | SameFolders:
         """Return every folder. Raises LocalError."""
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
         """Return the items that changed since the ledger last saw them. Raises LocalError.
 
         `folders` names those in which alone anything may have changed, by path.

@@ -17,7 +17,7 @@ from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
-from jmapsync.storage.port import Trouble
+from jmapsync.storage.port import SameFolders, Trouble
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
 from jmapsync.sync.unpaired_containers import Waiting
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jmapsync.kinds import Kind
-    from jmapsync.storage.port import Folder, Observation, Seen
+    from jmapsync.storage.port import DiskFolders, DiskItems, Folder, FolderPage, ItemPage, ListingEnd, Seen
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Quarantine
@@ -92,24 +92,39 @@ class Ingester(Struct):
         records = self.ledger.records(list(self.quarantine.problems())).values()
         return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
 
-    def ingest_remote(self, page: Observation) -> None:
-        """Ingest one page of the server."""
+    def ingest_server_folders(self, page: FolderPage) -> None:
+        """Ingest containers of the server."""
         with self.ledger.transaction():
-            if page.folders or page.gone_folders or page.folders_whole:
+            if page.folders or page.gone or page.whole:
                 self._remote_folders(page)
+            self.quarantine.take_containers(page)
+
+    def ingest_server_items(self, page: ItemPage) -> None:
+        """Ingest items of the server, and what it says is gone."""
+        with self.ledger.transaction():
             if self.kind.items.mergeable:  # what is there may have the uid of what is gone
-                self._gone_on_server(page.gone_refs)
+                self._gone_on_server(page.gone)
             page.problems += self._remote_items(page.items)
             if not self.kind.items.mergeable:
-                self._gone_on_server(page.gone_refs)
+                self._gone_on_server(page.gone)
             self.quarantine.take_answers(page)
-            if page.cursor:
-                self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
+            self._advance(page.cursor)
 
-    def _remote_folders(self, page: Observation) -> None:
+    def ingest_listing_end(self, page: ListingEnd) -> None:
+        """Ingest what a listing of everything lacks, and whether it was whole."""
+        with self.ledger.transaction():
+            self._gone_on_server(page.gone)
+            self.quarantine.take_listing(page)
+            self._advance(page.cursor)
+
+    def _advance(self, cursor: str) -> None:
+        if cursor:
+            self.ledger.set_cursor(self.kind.name, Side.REMOTE, cursor)
+
+    def _remote_folders(self, page: FolderPage) -> None:
         kind = self.kind.containers.kind
-        gone = set(page.gone_folders)
-        if page.folders_whole:
+        gone = set(page.gone)
+        if page.whole:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
         roles = {role: ref for role, ref in self.context.roles.items() if ref not in gone}
         named = {folder.role for folder in page.folders}
@@ -122,7 +137,7 @@ class Ingester(Struct):
             folders.append(folder)
         self.context.roles.clear()
         self.context.roles.update(roles)
-        taken = parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread))
+        taken = parents_first(self.scope.take(folders, gone, whole=page.whole and not page.unread))
         known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
         waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
         for folder in taken:
@@ -255,9 +270,9 @@ class Ingester(Struct):
 
     # the disk's side
 
-    def ingest_local_folders(self, page: Observation) -> None:
+    def ingest_local_folders(self, page: DiskFolders | SameFolders) -> None:
         """Ingest the folders of the disk."""
-        if page.folders_same:
+        if isinstance(page, SameFolders):
             return
         kind = self.kind.containers.kind
         with self.ledger.transaction():
@@ -300,7 +315,7 @@ class Ingester(Struct):
             self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
         return key
 
-    def ingest_local_items(self, page: Observation) -> None:
+    def ingest_local_items(self, page: DiskItems) -> None:
         """Ingest a scan of the items of the disk."""
         kind = self.kind.items.kind
         with self.ledger.transaction():

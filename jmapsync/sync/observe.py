@@ -11,7 +11,7 @@ from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger.intents import forget_made, made
 from jmapsync.planner.model import Side
-from jmapsync.storage.port import resumed
+from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, SameFolders, resumed
 from jmapsync.sync.ingest import is_renamed
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.threads import complete
@@ -73,7 +73,7 @@ class Observer(Struct):
     def _have_folders_changed(self) -> bool:
         channel = self.channel
         seen = channel.local.observe_folders(channel.ledger)
-        if seen.folders_same:
+        if isinstance(seen, SameFolders):
             return False
         places = channel.ledger.folders()
         containers = channel.ledger.all(channel.kind.containers.kind)
@@ -156,8 +156,11 @@ class Observer(Struct):
         channel, seen = self.channel, set[str]()
         self._is_listed = False
         async for page in pages:
-            self._is_listed = self._is_listed or page.whole
-            seen.update(page.gone_folders, (folder.ref for folder in page.folders))
+            match page:
+                case FolderPage(folders=folders, gone=gone):
+                    seen.update(gone, (folder.ref for folder in folders))
+                case ListingEnd(unlisted=why):
+                    self._is_listed = not why
             if not channel.options.dry:
                 await channel.remote.finish()  # before the page is recorded: no later one shows again what it shows
             try:
@@ -170,10 +173,21 @@ class Observer(Struct):
         return seen
 
     def _ingest_page(self, page: Observation) -> None:
+        ingester = self.channel.ingester
         with self.channel.ledger.transaction():
-            if page.suspicious and page.gone_refs:
-                self.channel.guard.doubt(Side.REMOTE, page.suspicious)
-            self.channel.ingester.ingest_remote(page)
+            match page:
+                case FolderPage():
+                    ingester.ingest_server_folders(page)
+                case ItemPage():
+                    self._doubt(page)
+                    ingester.ingest_server_items(page)
+                case ListingEnd():
+                    self._doubt(page)
+                    ingester.ingest_listing_end(page)
+
+    def _doubt(self, page: ItemPage | ListingEnd) -> None:
+        if page.suspicious and page.gone:
+            self.channel.guard.doubt(Side.REMOTE, page.suspicious)
 
     # the disk
 
@@ -188,7 +202,7 @@ class Observer(Struct):
             seen = channel.local.observe_items(channel.ledger, folders)
             channel.report.withheld, more = seen.withheld, seen.more
             channel.held.clear()
-            channel.held.update(seen.held)
+            channel.held.update(seen.undecided)
             found = found or bool(seen.items or seen.gone or seen.moved or seen.places or seen.suspicious or seen.problems)
             with channel.ledger.transaction():
                 if seen.suspicious:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Order
-    from jmapsync.storage.port import Observation, Trouble
+    from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, Trouble
 
 HOUR = 3600
 FIRST_PAUSE = 300
@@ -147,27 +147,36 @@ class Quarantine(Struct):
         self._silent = set()
         return set(self._asked)
 
-    def take_answers(self, page: Observation) -> None:
+    def take_answers(self, page: ItemPage) -> None:
         """Quarantine by name what the server lists but does not answer for, until it does: no list of changes names it again."""
-        self._take_containers(page)
+        if page.cursor:
+            self.ledger.release([(self.kind, _LISTING)])
+        silent = {trouble.ref for trouble in page.problems}
+        for trouble in page.problems:
+            self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
+        answered = (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone, *page.others}
+        self._release_answered(answered - silent)
+        self._silent = (self._silent - answered) | silent
+
+    def take_listing(self, page: ListingEnd) -> None:
+        """Quarantine by name a listing that may have missed something; at the end of a whole one all but the silent answered."""
+        answered = (self._asked | self._silent) & set(page.gone)
         if page.unlisted:
-            if page.gone_refs:  # that may be as wrong as the list: no cursor of before would bring it back
+            if page.gone:  # that may be as wrong as the list: no cursor of before would bring it back
                 self.ledger.set_cursor(self.kind, Side.REMOTE, "")
             again = "" if self.ledger.cursor(self.kind, Side.REMOTE) else "it is listed again by the next run, and "
             why = f"{page.unlisted}; {again}what it lacks is not taken for deleted"
             self._keep(_LISTING, "the server's list", why, LIST)
-        elif page.whole or page.cursor:
+        else:
             self.ledger.release([(self.kind, _LISTING)])
-        silent = {trouble.ref for trouble in page.problems if not trouble.container}
-        for trouble in page.problems:
-            if not trouble.container:
-                self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
-        answered = (self._asked - self._silent) if page.whole else set[str]()
-        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs, *page.others}
-        self.ledger.release((self.kind, _email(ref)) for ref in answered - silent)
-        if answered & self._asked - silent:
+            answered |= self._asked - self._silent
+        self._release_answered(answered)
+        self._silent -= answered
+
+    def _release_answered(self, refs: set[str]) -> None:
+        self.ledger.release((self.kind, _email(ref)) for ref in refs)
+        if refs & self._asked:
             self._retry_stale()
-        self._silent = (self._silent - answered) | silent
 
     def _retry_stale(self) -> None:
         """Have what stayed stale tried again now: a server that gave no answer for something gives it by now."""
@@ -179,11 +188,11 @@ class Quarantine(Struct):
         """Return whether an earlier run met containers of the server that could not be read."""
         return any(one.remedy == READ for one in self.ledger.problems(self.kind))
 
-    def _take_containers(self, page: Observation) -> None:
+    def take_containers(self, page: FolderPage) -> None:
         """Quarantine by name the containers that could not be read, and release those that could."""
-        troubles = {_container(trouble.ref): trouble for trouble in page.problems if trouble.container}
-        read = {*map(_container, page.gone_folders), *(_container(folder.ref) for folder in page.folders)}
-        if page.folders_whole:
+        troubles = {_container(trouble.ref): trouble for trouble in page.problems}
+        read = {*map(_container, page.gone), *(_container(folder.ref) for folder in page.folders)}
+        if page.whole:
             read.update(one.subject for one in self.ledger.problems(self.kind) if one.remedy == READ)
         self.ledger.release((self.kind, subject) for subject in read - troubles.keys())
         for subject, trouble in troubles.items():

@@ -14,7 +14,7 @@ from jmapsync.ledger import Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Body, Job, Observation, Success
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Folder, Job, Success
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
@@ -81,7 +81,13 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
 
     # what the engine sees
 
-    def observe(self, *folders: str) -> Observation:
+    def observe_folders(self) -> list[Folder]:
+        """Return the folders of the disk."""
+        seen = self.side.observe_folders(self.ledger)
+        assert isinstance(seen, DiskFolders)
+        return seen.folders
+
+    def observe(self, *folders: str) -> DiskItems:
         """Scan the disk, or some folders of it, and ingest what is seen."""
         self._ingester.ingest_local_folders(self.side.observe_folders(self.ledger))
         seen = self.side.observe_items(self.ledger, self.paths_of(*folders) if folders else None)

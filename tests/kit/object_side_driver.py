@@ -18,7 +18,21 @@ from jmapsync.kinds import KINDS
 from jmapsync.ledger import Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
-from jmapsync.storage.port import Body, Created, Done, Folder, Job, Observation, Receipt, Seen, Success, Trouble
+from jmapsync.storage.port import (
+    Body,
+    Created,
+    Done,
+    Folder,
+    FolderPage,
+    ItemPage,
+    Job,
+    ListingEnd,
+    Observation,
+    Receipt,
+    Seen,
+    Success,
+    Trouble,
+)
 from jmapsync.sync.context import ContainerContext
 
 if TYPE_CHECKING:
@@ -99,31 +113,43 @@ class ObjectSideDriver:
         return observed
 
     def _take(self, page: Observation, observed: Observed) -> None:
+        match page:
+            case FolderPage():
+                self._take_folders(page, observed)
+            case ItemPage():
+                self._take_items(page, observed)
+                self._take_gone(page, observed)
+            case ListingEnd():
+                self._take_gone(page, observed)
+                observed.whole = not page.unlisted
+
+    def _take_folders(self, page: FolderPage, observed: Observed) -> None:
         for folder in page.folders:
             self.context.keys.setdefault(folder.ref, next(self._numbers))
             observed.folders[folder.ref] = self.folders[folder.ref] = folder
-        if page.folders_whole:
-            reported = {folder.ref for folder in page.folders}
-            for ref in [ref for ref in self.folders if ref not in reported]:
-                observed.gone_folders.append(ref)
-                del self.folders[ref]
-                self.context.keys.pop(ref)
-        for ref in page.gone_folders:
+        gone = list(page.gone)
+        if page.whole:
+            gone += self.folders.keys() - {folder.ref for folder in page.folders}
+        for ref in gone:
             if self.folders.pop(ref, None) is not None:
                 observed.gone_folders.append(ref)
                 self.context.keys.pop(ref)
+        observed.problems += page.problems
+
+    def _take_items(self, page: ItemPage, observed: Observed) -> None:
         for whole in page.items:
             seen = replace(whole, file=b"")  # the server's file may say when it was written
             assert seen.digest == json.loads(seen.content)["uid"]
             if self.held.get(seen.ref) != seen:
                 observed.items[seen.ref] = seen
             self.held[seen.ref] = seen
-        for ref in page.gone_refs:
+        observed.problems += page.problems
+
+    def _take_gone(self, page: ItemPage | ListingEnd, observed: Observed) -> None:
+        for ref in page.gone:
             if self.held.pop(ref, None) is not None:
                 observed.gone.append(ref)
-        observed.problems += page.problems
-        observed.whole = observed.whole or page.whole
-        observed.suspicious = observed.suspicious or (page.suspicious if page.gone_refs else "")
+        observed.suspicious = observed.suspicious or (page.suspicious if page.gone else "")
         self.cursor = page.cursor or self.cursor
 
     def content(self, ref: str) -> Object:

@@ -15,7 +15,7 @@ from jmapsync.kinds import CALENDARS
 from jmapsync.ledger import Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
-from jmapsync.storage.port import Body, Folder, Job, Observation, Success
+from jmapsync.storage.port import Body, DiskItems, Folder, Job, Success
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
@@ -128,7 +128,7 @@ class VdirDriver(LocalSideDriver[VdirSide]):
 
     # what the engine sees
 
-    def observe(self) -> Observation:
+    def observe(self) -> DiskItems:
         """Scan the disk and ingest what is seen."""
         self.observe_folders()
         seen = self.side.observe_items(self.ledger)

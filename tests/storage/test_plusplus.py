@@ -31,7 +31,7 @@ def maildirs(room: MaildirDriver) -> set[str]:
 
 def seen(room: MaildirDriver) -> dict[str, str]:
     """Return the folders of a scan: their paths with the names they stand for."""
-    return {folder.ref: folder.name for folder in room.side.observe_folders(room.ledger).folders}
+    return {folder.ref: folder.name for folder in room.observe_folders()}
 
 
 class TestPlaces:
@@ -134,7 +134,7 @@ class TestChanges:
         (room.root / ".Lists").rename(room.root / ".Old")
         room.side.open(room.ledger, "a1")
         assert maildirs(room) == {".Old", ".Old.python"}
-        found = {folder.ref: folder.key for folder in room.side.observe_folders(room.ledger).folders}
+        found = {folder.ref: folder.key for folder in room.observe_folders()}
         assert found == {"Old": lists, "Old/python": python}
 
     def test_a_rename_that_fails_halfway_is_taken_back(self, room: MaildirDriver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ class TestChanges:
         lists = room.folder("Lists")
         python = room.folder("python", parent=lists)
         (room.root / ".Lists").rename(room.root / ".Old")
-        found = {folder.ref: folder.key for folder in room.side.observe_folders(room.ledger).folders}
+        found = {folder.ref: folder.key for folder in room.observe_folders()}
         assert found == {"Old": lists, "Lists": None, "Lists/python": python}
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.formats.message import Measure
-    from jmapsync.storage.port import Observation
+    from jmapsync.storage.port import DiskItems
 
 LIMIT = 3
 
@@ -37,7 +37,7 @@ def drop(room: MaildirDriver, folder: str, name: str, content: bytes) -> Path:
     return path
 
 
-def observe_to_the_end(room: MaildirDriver) -> list[Observation]:
+def observe_to_the_end(room: MaildirDriver) -> list[DiskItems]:
     observations = [room.observe()]
     while observations[-1].more:
         observations.append(room.observe())

@@ -8,6 +8,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.storage.jmap.mail.side import MailSide
+from jmapsync.storage.port import FolderPage
 from tests.contract.peer import message
 from tests.kit.mirror import Mirror, assert_converges, places_of
 
@@ -33,7 +34,8 @@ class Veiled:
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         async for page in self._side.observe(cursor, known, again, whole=whole):
-            page.folders = [folder for folder in page.folders if folder.name != SECRET]
+            if isinstance(page, FolderPage):
+                page.folders = [folder for folder in page.folders if folder.name != SECRET]
             yield page
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from jmapsync.ledger import Place
-    from jmapsync.storage.port import Observation
+    from jmapsync.storage.port import DiskItems
 
     Listing = dict[str, dict[str, State]]
     """The state of each file, by directory and by name."""
@@ -157,7 +157,7 @@ def scan(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
     return changes
 
 
-def scan_until_calm(scan: Callable[[Collection[str] | None], Observation], folders: Collection[str] | None) -> Observation:
+def scan_until_calm(scan: Callable[[Collection[str] | None], DiskItems], folders: Collection[str] | None) -> DiskItems:
     """Return what a scan of some folders observes, or of all of them; scan again where so much changed that losses are not certain.
 
     In folders that change all the time nothing counts as gone until they do not. What vanished from some `folders` may lie in

@@ -16,6 +16,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.storage.jmap.caller import raise_if_gone
 from jmapsync.storage.jmap.paging import read_page
+from jmapsync.storage.port import FolderPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -212,7 +213,8 @@ async def changes_or_listing(
             else:
                 return
         async for page in listing(server, since):
-            page.suspicious = page.suspicious or suspicious
+            if not isinstance(page, FolderPage):
+                page.suspicious = page.suspicious or suspicious
             yield page
     except MethodError as error:
         raise_if_gone(client, account, error)

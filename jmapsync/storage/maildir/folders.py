@@ -15,7 +15,7 @@ from jmapsync.ledger.notes import BOXES, OUTSIDE
 from jmapsync.opening import open_directory
 from jmapsync.storage.maildir.file_names import INBOX, PARTS, SUBS
 from jmapsync.storage.maildir.tree import name_of
-from jmapsync.storage.port import Folder, Observation
+from jmapsync.storage.port import DiskFolders, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ GONE = ".gone"
 """The name of a folder that cannot be there: what begins with a dot is no folder."""
 
 
-def observe_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:
+def observe_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> DiskFolders:
     """Return the folders below the root; renamed ones are known by their markers. Those that are left out are left alone.
 
     Raises LocalError when the root cannot be listed.
@@ -60,12 +60,11 @@ class _Folders:
         keys = set(self._keys.values()) | {record.key for record in self._by_ref.values()}
         self._records: dict[int, Record] = ledger.records(sorted(keys))
 
-    def observe(self) -> Observation:
+    def observe(self) -> DiskFolders:
         """Return those that are mirrored, and make what they lack."""
         inside, needed = self._mirrored()
         tree = self._tree
-        observation = Observation(folders_whole=True)
-        observation.detached = {one.container: one.path for one in self._found if one.path in self._shut - needed}
+        observed = DiskFolders(detached={one.container: one.path for one in self._found if one.path in self._shut - needed})
         tree.left_alone = {one.path for one in self._found} - inside - needed
         odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
         tree.odd = [(path, why) for path, why in odd if path in inside or self._covers(path)]
@@ -73,8 +72,8 @@ class _Folders:
             if one.path in inside or one.path in needed:
                 key = self._key(one)
                 self._complete(one, key, bare=one.path in needed or key in tree.bare)
-                observation.folders.append(self._folder(one, key, bare=one.path in needed))
-        return observation
+                observed.folders.append(self._folder(one, key, bare=one.path in needed))
+        return observed
 
     def _mirrored(self) -> tuple[set[str], set[str]]:
         """Return the paths of the folders that are mirrored, and of those that are there only for what lies in them."""

@@ -18,7 +18,7 @@ from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
 from jmapsync.storage.maildir.file_names import MESSAGES, is_complete
 from jmapsync.storage.maildir.identify import Identifier
 from jmapsync.storage.maildir.unchanged import mtimes
-from jmapsync.storage.port import Observation, Seen, Trouble
+from jmapsync.storage.port import DiskItems, Seen, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -74,7 +74,7 @@ class MessageScan:
         self._known = 0
         """Files that were there."""
 
-    def run(self) -> Observation:
+    def run(self) -> DiskItems:
         """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone.
 
         Where there is more than one scan reads, it says so; then, and where folders changed during it, it reports neither edits
@@ -83,20 +83,20 @@ class MessageScan:
         with self._below:
             return self._run()
 
-    def _run(self) -> Observation:
+    def _run(self) -> DiskItems:
         moment, held = time.time_ns(), self._ledger.files_by_folder()
         for key in self._folders:
             self._scan_folder(key, held.get(key, 0), moment)
         measured, more = self._identifier.measure(self._unknown, self._limit)
         if not (measured or more or self._vanished or self._touched or self._traces.updated):
-            observation = self._observe([])
+            found = self._observe([])
         else:
             calm = self._is_whole and not self.is_overtaken()
             new, withheld = self._identify(measured, calm=calm, whole=calm and not more)
-            observation = self._observe(new)
-            observation.more, observation.withheld = more, withheld
-        observation.suspicious = self._doubt()
-        return observation
+            found = self._observe(new)
+            found.more, found.withheld = more, withheld
+        found.suspicious = self._doubt()
+        return found
 
     def _scan_folder(self, key: int, held: int, moment: int) -> None:
         """Note what changed in a folder, of which the ledger has so many files; `moment` is when the scan began."""
@@ -191,8 +191,8 @@ class MessageScan:
         self._touched += changes.touched
         return changes
 
-    def _observe(self, new: list[Seen]) -> Observation:
-        observation = Observation(items=new, problems=self._problems, whole=True)
+    def _observe(self, new: list[Seen]) -> DiskItems:
+        found = DiskItems(items=new, problems=self._problems)
         keys = sorted(self._traces.touched)
         records = self._ledger.records(keys)
         tables = self._tree.tables  # a folder that is gone for good has none
@@ -205,7 +205,7 @@ class MessageScan:
             if record is None:
                 continue
             if not places:
-                observation.gone.append(key)
+                found.gone.append(key)
                 continue
             digest, size = self._identifier.bodies.get(key, ("", record.size))
             digest = digest or (record.local.body if record.local else record.digest)
@@ -215,13 +215,11 @@ class MessageScan:
             if key in self._identifier.misdated:
                 version = replace(version, untidy=True)
             stamp = places[0].mtime // 1_000_000_000 if key in self._identifier.bodies else record.stamp
-            observation.items.append(
-                Seen(record.name, version, size=size, stamp=stamp, digest=digest, key=key, places=tuple(places))
-            )
+            found.items.append(Seen(record.name, version, size=size, stamp=stamp, digest=digest, key=key, places=tuple(places)))
         spots = {(place.folder, place.name) for seen in new for place in seen.places}
-        observation.moved = [spot for spot, place in self._traces.updated.items() if place is None and spot not in spots]
-        observation.places = [place for place in self._traces.updated.values() if place is not None]
-        return observation
+        found.moved = [spot for spot, place in self._traces.updated.items() if place is None and spot not in spots]
+        found.places = [place for place in self._traces.updated.values() if place is not None]
+        return found
 
     def _readings(self, copies: list[Place], known: list[Place], *, marked: bool) -> Iterator[Reading]:
         """Yield what the changed copies of a message show, those marked to be deleted only if `marked`.

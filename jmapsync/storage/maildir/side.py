@@ -26,7 +26,7 @@ from jmapsync.storage.maildir.maildirpp import PlusPlusTree
 from jmapsync.storage.maildir.observe import SLICE, MessageScan
 from jmapsync.storage.maildir.tree import Tree
 from jmapsync.storage.maildir.write import Writer
-from jmapsync.storage.port import Body, Done, Job, Observation, Receipt, Stale
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Done, Job, Receipt, SameFolders, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -84,7 +84,7 @@ class MaildirSide:
         if not self._dry:
             self.tree.clear_unfinished()
 
-    def observe_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> DiskFolders | SameFolders:
         """Return every folder, or that they are as they were when a run began."""
         stamps = self.tree.stamps
         begun, stamps.fresh = stamps.fresh, False
@@ -92,7 +92,7 @@ class MaildirSide:
             self.tree.load(ledger)
         if begun and stamps.are_ingested(ledger, set(map(self.tree.place, self.tree.paths.values()))):
             self.tree.odd, self.tree.left_alone = [], ()
-            return Observation(folders_whole=True, folders_same=True)
+            return SameFolders()
         if not self._dry and self._shed_marks(ledger):
             self.tree.load(ledger)
         observed = observe_folders(self.tree, ledger, self._patterns)
@@ -102,7 +102,7 @@ class MaildirSide:
             self._keep_stamps(ledger, observed)
         return observed
 
-    def _keep_stamps(self, ledger: Ledger, observed: Observation) -> None:
+    def _keep_stamps(self, ledger: Ledger, observed: DiskFolders) -> None:
         """Take note of folders that have just been listed."""
         tree = self.tree
         places = set(map(tree.place, tree.paths.values()))
@@ -111,7 +111,7 @@ class MaildirSide:
         whole = not odd and len(known) == len(observed.folders) and known == sorted(tree.paths)
         tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
         """Return the messages that changed; scan again where folders changed during it so that losses are not certain.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
@@ -123,8 +123,8 @@ class MaildirSide:
             self.tree.stamps.keep(ledger)
         return seen
 
-    def _observe_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
-        def scan(some: Collection[str] | None) -> Observation:
+    def _observe_items(self, ledger: Ledger, folders: Collection[str] | None) -> DiskItems:
+        def scan(some: Collection[str] | None) -> DiskItems:
             return MessageScan(self.tree, ledger, limit=self._limit, folders=some).run()
 
         return scan_until_calm(scan, folders)

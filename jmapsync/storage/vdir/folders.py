@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.storage.port import Folder, Observation
+from jmapsync.storage.port import DiskFolders, Folder
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.tree import name_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.vdir.tree import Tree
 
 
-def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
+def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> DiskFolders:
     """Return the collections below the root as containers of a kind; moved directories are known by their markers.
 
     Raises LocalError when the root cannot be listed.
@@ -34,7 +34,7 @@ def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
         keys = {path: key for key, path in tree.paths.items()}
     found = [one for one in found if not one.linked or one.path in keys]  # the collection itself was found elsewhere
     marked = Counter(one.container for one in found)
-    observation = Observation(folders_whole=True)
+    observed = DiskFolders()
     before = ledger.folders(kind)
     for one in found:
         key = keys.get(one.path)
@@ -44,9 +44,8 @@ def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
         stays = key is not None and before.get(key, ("", ""))[0] == one.path
         name, color = _shown(tree, one, record.local if record is not None else None, stays=stays)
         marker = one.container if marked[one.container] == 1 else ""
-        folder = Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color)
-        observation.folders.append(folder)
-    return observation
+        observed.folders.append(Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color))
+    return observed
 
 
 def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> tuple[str, str]:

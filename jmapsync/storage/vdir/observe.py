@@ -13,7 +13,7 @@ from jmapsync.formats.objects import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.files.file_state import printable
 from jmapsync.storage.files.scan import Changes, Entry, has_changed, scan
-from jmapsync.storage.port import Observation, Seen, Trouble
+from jmapsync.storage.port import DiskItems, Seen, Trouble
 from jmapsync.storage.vdir.identify import Identifier, ItemTraces, Spot, place_of
 from jmapsync.storage.vdir.names import items_of
 
@@ -63,27 +63,27 @@ class ItemScan:
         self._changes: dict[int, Changes] = {}
         self._vanished: list[Place] = []
 
-    def run(self) -> Observation:
+    def run(self) -> DiskItems:
         """Return what changed. A collection that cannot be listed is a problem, and nothing in it counts as gone."""
         with self._tree.reach() as below:
             return self._run(below)
 
-    def _run(self, below: Below) -> Observation:
-        observation = Observation(problems=self._problems, whole=True)
-        observation.suspicious = self._scan(below)
+    def _run(self, below: Below) -> DiskItems:
+        found = DiskItems(problems=self._problems)
+        found.suspicious = self._scan(below)
         changing = any(self._has_changed(below, key, one.since) for key, one in self._changes.items())
         for place in self._vanished:
             self._traces.gone(place)
         more = self._identify_unknown(self._reread())
         changing = changing or self._reader.overtaken or not self._is_whole
         if changing or more:
-            observation.withheld = self._withhold(changing=changing)
-        self._observe(observation)
-        observation.problems += self.identifier.troubles()
-        observation.held = self._traces.frozen
-        observation.withheld = observation.withheld or self._reader.overtaken
-        observation.more = more and bool(observation.items)
-        return observation
+            found.withheld = self._withhold(changing=changing)
+        self._observe(found)
+        found.problems += self.identifier.troubles()
+        found.undecided = self._traces.frozen
+        found.withheld = found.withheld or self._reader.overtaken
+        found.more = more and bool(found.items)
+        return found
 
     def _has_changed(self, below: Below, key: int, since: tuple[int, ...]) -> bool:
         try:
@@ -182,7 +182,7 @@ class ItemScan:
                 withheld = True
         return withheld
 
-    def _observe(self, observation: Observation) -> None:
+    def _observe(self, found: DiskItems) -> None:
         traces = self._traces
         known = self._ledger.places_of(sorted(traces.touched))
         owners = {(place.folder, place.name): key for key, places in known.items() for place in places}
@@ -197,15 +197,15 @@ class ItemScan:
             if self._is_contested(readings, {reading.sense for reading in readings}):
                 del traces.fresh[uid]
         traces.freeze_entangled(owners)
-        observation.gone = [key for key, one in sorted(seen.items()) if one is None and key not in traces.frozen]
-        observation.items = [one for key, one in sorted(seen.items()) if one is not None and key not in traces.frozen]
-        observation.items += [self._as_seen(readings, None, b"") for _, readings in sorted(traces.fresh.items())]
+        found.gone = [key for key, one in sorted(seen.items()) if one is None and key not in traces.frozen]
+        found.items = [one for key, one in sorted(seen.items()) if one is not None and key not in traces.frozen]
+        found.items += [self._as_seen(readings, None, b"") for _, readings in sorted(traces.fresh.items())]
         new = {(reading.folder, reading.entry.name) for readings in traces.fresh.values() for reading in readings}
         for spot, place in traces.updated.items():
             if place is not None and place.key not in traces.frozen:
-                observation.places.append(place)
+                found.places.append(place)
             elif place is None and owners.get(spot) not in traces.frozen and spot not in new:
-                observation.moved.append(spot)
+                found.moved.append(spot)
 
     def _without_lost(self, copies: list[Place]) -> list[Place]:
         """Return the places of an item in collections that are there; all of them, where none is: that is no deletion of it."""

@@ -17,7 +17,7 @@ from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import claim
 from jmapsync.storage.files.scan import scan_until_calm
-from jmapsync.storage.port import Body, Done, Job, Observation, Receipt, Refused, Stale
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Done, Job, Receipt, Refused, Stale
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import observe_folders
 from jmapsync.storage.vdir.names import recover
@@ -79,12 +79,12 @@ class VdirSide:
         self._ledger = ledger
         self.tree.load(ledger, self._kind.containers.kind)
 
-    def observe_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> DiskFolders:
         """Return every collection."""
         self._load(ledger)
         return observe_folders(self.tree, ledger, self._kind.containers.kind)
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
         """Return the items that changed; scan again where directories changed during it so that losses are not certain.
 
         In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
@@ -92,13 +92,13 @@ class VdirSide:
         self._load(ledger)
         reader = Reader(self.tree, self._codec, self._clock)
 
-        def scan(some: Collection[str] | None) -> Observation:
+        def scan(some: Collection[str] | None) -> DiskItems:
             reader.overtaken = False
             return self._observe(ledger, reader, some)
 
         return scan_until_calm(scan, folders)
 
-    def _observe(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
+    def _observe(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> DiskItems:
         items = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
         seen = items.run()
         self._writer.contested = set(items.identifier.alike)

@@ -14,7 +14,7 @@ from jmapsync.ledger import Record
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.tree import LINK
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Done, Refused, Success
+from jmapsync.storage.port import DiskFolders, Done, Refused, Success
 from jmapsync.storage.vdir.side import VdirSide
 from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 from tests.storage.vdir.tiny import Tiny
@@ -339,6 +339,6 @@ class TestRoot:
         room.create(item("one"), work)
         mail = MaildirSide(tmp_path / "mail", tmp_path / "spool")
         mail.open(room.ledger, "a1")
-        assert mail.observe_folders(room.ledger).folders == []
+        assert mail.observe_folders(room.ledger) == DiskFolders()
         seen = mail.observe_items(room.ledger)
         assert (seen.gone, seen.suspicious, seen.problems) == ([], "", [])

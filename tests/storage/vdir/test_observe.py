@@ -17,10 +17,10 @@ from tests.kit.vdir_driver import VdirDriver, assert_silent, item, rest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.storage.port import Observation
+    from jmapsync.storage.port import DiskItems
 
 
-def titles(room: VdirDriver, seen: Observation) -> dict[int, str]:
+def titles(room: VdirDriver, seen: DiskItems) -> dict[int, str]:
     return {one.key: str(room.content(one.key)["title"]) for one in seen.items if one.key is not None}
 
 

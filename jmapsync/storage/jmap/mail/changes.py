@@ -10,7 +10,7 @@ from jmapsync.storage.jmap.changes import IDLE, ChangesPage, Cursor, Follower
 from jmapsync.storage.jmap.decoding import listed
 from jmapsync.storage.jmap.mail.emails import Mailbox, get_emails, get_mailboxes
 from jmapsync.storage.jmap.mail.mailboxes import Mailboxes
-from jmapsync.storage.port import Observation
+from jmapsync.storage.port import FolderPage, ItemPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -34,7 +34,7 @@ class MailChanges:
         """Changes to ask for at a time."""
         self.follower = Follower(reader.call, self._calls)
 
-    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
+    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield what changed since a cursor, folders first; each page carries the cursor that covers it.
 
         `besides` are calls to be answered first, together with the first page. Raises FullListingNeededError.
@@ -44,21 +44,21 @@ class MailChanges:
         stages = [[MAILBOX, EMAIL]] if together else [[MAILBOX], [EMAIL]]
         states = {MAILBOX: cursor.boxes, EMAIL: cursor.items.get(EMAIL, "")}
         async for page in self.follower.pages(states, stages, besides):
-            folders = await self._mailboxes(page) if MAILBOX in page.asked else Observation()
+            folders = await self._mailboxes(page) if MAILBOX in page.asked else FolderPage()
             changes = page.changes(EMAIL) if EMAIL in page.asked else None  # before any of the page counts
-            if folders.folders or folders.gone_folders or folders.problems:
+            if folders.folders or folders.gone or folders.problems:
                 yield folders
-            observation = Observation()
+            items = ItemPage()
             if changes is not None:
                 listed_ids = [*changes.created, *changes.updated]
                 found = await self._reader.collect(page.response, ("email-created", "email-updated"), listed_ids)
                 async for more in self._reader.unknown_homes(found):
                     yield more
                 gone = set(changes.destroyed)
-                observation = self._reader.seen(found, [ref for ref in listed_ids if ref not in gone])
-                observation.gone_refs = [*changes.destroyed, *(ref for ref in self._reader.lost if ref not in gone)]
-            observation.cursor = Cursor({EMAIL: page.states[EMAIL]}, page.states[MAILBOX], cursor.server).encode()
-            yield observation
+                items = self._reader.seen(found, [ref for ref in listed_ids if ref not in gone])
+                items.gone = [*changes.destroyed, *(ref for ref in self._reader.lost if ref not in gone)]
+            items.cursor = Cursor({EMAIL: page.states[EMAIL]}, page.states[MAILBOX], cursor.server).encode()
+            yield items
 
     def _calls(self, kind: str, state: str) -> list[Call]:
         """Return the calls for the changes of a type, and for the objects that they name."""
@@ -74,7 +74,7 @@ class MailChanges:
     def _changes(self, kind: str, state: str, name: str) -> Call:
         return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": self._limit}, name)
 
-    async def _mailboxes(self, page: ChangesPage) -> Observation:
+    async def _mailboxes(self, page: ChangesPage) -> FolderPage:
         """Return the mailboxes that changed."""
         changes = page.changes(MAILBOX)
         found = Mailboxes()
@@ -93,9 +93,9 @@ class MailChanges:
             found = await self._reader.mailboxes.all()  # a page may list a child before its parent
             found.whole = False
         found.folders = {ref: folder for ref, folder in found.folders.items() if ref not in gone}
-        observation = found.observation()
-        observation.gone_folders = sorted(gone)
-        return observation
+        mailboxes = found.page()
+        mailboxes.gone = sorted(gone)
+        return mailboxes
 
     async def destroyed_since(self, state: str) -> set[str]:
         """Return the ids of the emails that were destroyed since a state. Raises FullListingNeededError."""

@@ -12,7 +12,7 @@ from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, emails_of, get_emails, seen_email
 from jmapsync.storage.jmap.mail.mailboxes import MailboxReader
-from jmapsync.storage.port import Observation, Trouble
+from jmapsync.storage.port import FolderPage, ItemPage, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -45,24 +45,24 @@ class EmailReader(Caller):
         self._asked: set[str] = set()
         """Mailboxes asked for because an email is in them, and not to be had."""
 
-    async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
+    async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield emails that an earlier run got no answer for."""
         self.forget()
         found = await self.fetch(list(ids))
         async for folders in self.unknown_homes(found):
             yield folders
         page = self.seen(found, ids)
-        page.gone_refs = list(self.lost)
+        page.gone = list(self.lost)
         yield page
 
     def forget(self) -> None:
         """Begin to ask for other ids."""
         self.lost, self.malformed = [], {}
 
-    def seen(self, found: dict[str, Email], ids: Iterable[str], gone: Iterable[str] = ()) -> Observation:
-        """Return emails as observations, with what is wrong with any of the ids that were asked for."""
+    def seen(self, found: dict[str, Email], ids: Iterable[str], gone: Iterable[str] = ()) -> ItemPage:
+        """Return a page of emails, with what is wrong with any of the ids that were asked for."""
         passed_over = {*self.lost, *gone}
-        page = Observation()
+        page = ItemPage()
         for ref in dict.fromkeys(ids):
             if (email := found.get(ref)) is not None:
                 page.items.append(seen_email(email, self.boxes))
@@ -74,7 +74,7 @@ class EmailReader(Caller):
         """Return the trouble with an email, by name."""
         return Trouble(f"email {ref}", why, ref)
 
-    async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
+    async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[FolderPage]:
         """Read the mailboxes again when an email is in an unknown one; those that are not listed are asked for once."""
         unknown = self._unknown_boxes(found)
         if not unknown:
@@ -84,8 +84,8 @@ class EmailReader(Caller):
             more = await self.mailboxes.some(rest)
             boxes.folders |= more.folders
             boxes.unread |= more.unread
-        page = boxes.observation()
-        page.folders_whole = False
+        page = boxes.page()
+        page.whole = False
         yield page
         self._asked |= unknown
 

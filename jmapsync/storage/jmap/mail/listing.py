@@ -18,13 +18,14 @@ from jmapsync.storage.jmap.concurrent import begun
 from jmapsync.storage.jmap.mail.changes import EMAIL, MailChanges
 from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
-from jmapsync.storage.port import Observation, resumed
+from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, resumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from jmapsync.storage.jmap.mail.get import EmailReader
     from jmapsync.storage.jmap.mail.mailboxes import Mailboxes
+    from jmapsync.storage.port import Observation
 
 FEW = 3
 """Messages an account may lose to the last one in one listing without a question."""
@@ -75,7 +76,7 @@ class MailListing:
         response, folders = await self._begin([state] if self._reader.selective else [state, *await self._query(0)])
         listing = _Listing(emails_of(response, state).state)
         cursor = Cursor({EMAIL: listing.state}, folders.state, server)
-        yield folders.observation()
+        yield folders.page()
         if self._reader.selective:
             self._outside = sorted(self._reader.boxes.outside)
         async for page in self._pages(listing, None if self._reader.selective else response):
@@ -90,13 +91,13 @@ class MailListing:
             listing.ended = changes.follower.is_end(probe)
         if not listing.why and (not listing.ended or self._has_moved(listing)):
             replay, ahead = MailChanges(self._reader).since(cursor), None
-            async for page in self._list_again(listing):
-                yield page
+            async for extra in self._list_again(listing):
+                yield extra
         lower = since is not None and went_back(since.items.get(EMAIL, ""), listing.state)
-        async for page in self._conclude(listing, before, went_back=lower):
-            yield page
-        async for page in self._replay(listing, before, resumed(ahead, replay)):
-            yield page
+        async for last in self._conclude(listing, before, went_back=lower):
+            yield last
+        async for later in self._replay(listing, before, resumed(ahead, replay)):
+            yield later
 
     # the first pass
 
@@ -112,7 +113,7 @@ class MailListing:
             return await self._reader.call(calls), await self._reader.mailboxes.paged()
         return response, await self._reader.mailboxes.all(response, boxes)
 
-    async def _pages(self, listing: _Listing, response: Response | None) -> AsyncIterator[Observation]:
+    async def _pages(self, listing: _Listing, response: Response | None) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield the emails page by page; `response` may have the first one."""
         position, barren = 0, 0
         total: int | None = None
@@ -184,8 +185,8 @@ class MailListing:
         listing.ids = {*walk.ids, *walk.strays}
         async for page in self._fetched(sorted(listing.ids - listing.every)):
             yield page
-            listing.ids.difference_update(page.gone_refs)
-            page.gone_refs = []
+            if isinstance(page, ItemPage):
+                listing.ids.difference_update(page.gone)
         listing.every |= listing.ids
 
     async def _ids(self, position: int) -> Page:
@@ -193,7 +194,7 @@ class MailListing:
         query, _ = await self._query(position, ascending=False)
         return read_page(await self._reader.call([query]), query)
 
-    async def _fetched(self, ids: list[str]) -> AsyncIterator[Observation]:
+    async def _fetched(self, ids: list[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield emails by their ids; those that the server says it does not have are gone."""
         for some in batched(ids, await self._reader.page()):
             self._reader.forget()
@@ -201,19 +202,22 @@ class MailListing:
             async for extra in self._reader.unknown_homes(found):
                 yield extra
             page = self._reader.seen(found, some)
-            page.gone_refs = list(self._reader.lost)
+            page.gone = list(self._reader.lost)
             yield page
 
     async def _conclude(self, listing: _Listing, before: set[str], *, went_back: bool) -> AsyncIterator[Observation]:
         """Yield what the listing lacks: gone, where the server says so of its id; and the end of the listing."""
         gone: list[str] = []
         async for page in self._fetched(sorted((before | listing.every) - listing.ids)):
-            gone += page.gone_refs
-            page.gone_refs = []
-            if any(not seen.outside for seen in page.items) or page.problems:
+            found = bool(page.problems)
+            if isinstance(page, ItemPage):
+                gone += page.gone
+                page.gone = []
+                found = found or any(not seen.outside for seen in page.items)
+            if found:
                 listing.why = listing.why or CUT
             yield page
-        last = Observation(gone_refs=gone, whole=not listing.why, unlisted=listing.why)
+        last = ListingEnd(gone, listing.why)
         if went_back:
             last.suspicious = WENT_BACK
         elif len(before) > FEW and before.issubset(gone):
@@ -229,14 +233,15 @@ class MailListing:
         reached = ""
         try:
             async for page in changes:
-                reached, page.cursor = page.cursor or reached, ""
+                if isinstance(page, ItemPage):
+                    reached, page.cursor = page.cursor or reached, ""
                 yield page
         except FullListingNeededError:
             return  # the listing stands by itself
         if states:
-            yield Observation(gone_refs=await self._passed_by(states, sorted(listing.every - before)))
+            yield ItemPage(gone=await self._passed_by(states, sorted(listing.every - before)))
         if not listing.why:
-            yield Observation(cursor=reached)
+            yield ItemPage(cursor=reached)
 
     async def _passed_by(self, states: list[str], listed: list[str]) -> list[str]:
         """Return what came and went during the listing: the changes since the state before it do not list such."""
@@ -249,5 +254,5 @@ class MailListing:
                 return sorted(destroyed.intersection(listed))
         gone: list[str] = []
         async for page in self._fetched(listed):
-            gone += page.gone_refs
+            gone += page.gone if isinstance(page, ItemPage) else []
         return gone

@@ -19,7 +19,7 @@ from jmapsync.storage.jmap.decoding import Listed, listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Mailbox, get_mailboxes
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.jmap.set import container_refused, failed_call, set_container
-from jmapsync.storage.port import Done, Folder, Job, Observation, Receipt, Refused, Trouble
+from jmapsync.storage.port import Done, Folder, FolderPage, Job, Receipt, Refused, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -78,14 +78,14 @@ class Mailboxes(Struct):
                     self.unread[ref] = BELOW
                     found = True
 
-    def observation(self) -> Observation:
+    def page(self) -> FolderPage:
         """Return the mailboxes as they were seen."""
-        problems = [Trouble(f"mailbox {ref}", why, ref, container=True) for ref, why in (self.unread | self.flawed).items()]
+        problems = [Trouble(f"mailbox {ref}", why, ref) for ref, why in (self.unread | self.flawed).items()]
         if self.nameless:
-            problems.append(Trouble(NAMELESS, "the server gives a mailbox without an id", container=True))
-        return Observation(
+            problems.append(Trouble(NAMELESS, "the server gives a mailbox without an id"))
+        return FolderPage(
             folders=list(self.folders.values()),
-            folders_whole=self.whole and not self.nameless,
+            whole=self.whole and not self.nameless,
             unread=set(self.unread),
             problems=problems,
         )

@@ -20,6 +20,7 @@ from jmapsync.storage.jmap.mail.listing import MailListing
 from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
 from jmapsync.storage.jmap.set import read_only
+from jmapsync.storage.port import ItemPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -76,10 +77,10 @@ class MailSide:
         reader = self._new_reader()
         seen_ids: set[str] = set()
         if self._context is not None and self._context.has_unread:
-            yield (await reader.mailboxes.all()).observation()
+            yield (await reader.mailboxes.all()).page()
         async for page in MailChanges(reader).since(since):
-            seen_ids.update(seen.ref for seen in page.items)
-            seen_ids.update(page.gone_refs)
+            if isinstance(page, ItemPage):
+                seen_ids.update((seen.ref for seen in page.items), page.gone)
             yield page
         if missing := [ref for ref in again if ref not in seen_ids]:
             async for page in reader.unanswered(missing):

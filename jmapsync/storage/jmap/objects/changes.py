@@ -16,7 +16,7 @@ from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.changes import Changes, Cursor, Follower, FullListingNeededError
 from jmapsync.storage.jmap.decoding import SILENT, UNREADABLE
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
-from jmapsync.storage.port import Observation
+from jmapsync.storage.port import FolderPage, ItemPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ class ObjectObserver:
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
 
-    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
+    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
 
         `besides` are calls to be answered first, together with the first page. Raises FullListingNeededError.
@@ -64,18 +64,18 @@ class ObjectObserver:
                     page.end(container, now.state)
                     here = {folder.ref for folder in now.folders} | {trouble.ref for trouble in now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
-                    yield Observation(folders=now.folders, folders_whole=are_all(now), gone_folders=gone, problems=now.troubles)
+                    yield FolderPage(now.folders, are_all(now), gone, problems=now.troubles)
             changes = {kind: page.changes(kind) for kind in readers if kind in page.asked}
             for kind, one in changes.items():
-                async for observation in self._changed(readers[kind], one):
-                    yield observation
+                async for changed in self._changed(readers[kind], one):
+                    yield changed
             items = {kind: page.states[kind] for kind in readers}
-            yield Observation(cursor=Cursor(items, page.states.get(container, cursor.boxes), cursor.server).encode())
+            yield ItemPage(cursor=Cursor(items, page.states.get(container, cursor.boxes), cursor.server).encode())
 
     def _changes(self, kind: str, state: str) -> list[Call]:
         return [Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)]
 
-    async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
+    async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield the objects that a page of changes lists.
 
         One that is listed as destroyed and as there is asked for: where the id is the uid (Cyrus), it may have come back. What
@@ -83,7 +83,7 @@ class ObjectObserver:
         """
         listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
         if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
-            yield Observation(gone_refs=sorted(gone))
+            yield ItemPage(gone=sorted(gone))
         self._joined.clear()
         async for page in self._objects(reader, [*self._bereft(gone), *listed]):
             yield page
@@ -95,7 +95,7 @@ class ObjectObserver:
         known = self._known()
         return [] if gone <= known else sorted(filter(is_instances, known))
 
-    async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
+    async def objects(self, refs: Iterable[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
         rest = list(refs)
         for reader in reversed(self._readers):  # the first one has no prefix: what is left is its own
@@ -104,7 +104,7 @@ class ObjectObserver:
             async for page in self._objects(reader, mine):
                 yield page
 
-    async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
+    async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield objects page by page; the next page is requested while one is converted."""
         at = 0
         reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
@@ -125,12 +125,12 @@ class ObjectObserver:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[Observation, set[str]]:
+    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[ItemPage, set[str]]:
         """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""
         items, troubles = reader.seen(found)
         known = {*(seen.ref for seen in items), *(trouble.ref for trouble in troubles)}
         others = [ref for ref in found.items if ref not in known and not is_instances(ref)]
-        page = Observation(gone_refs=sorted(found.lost), problems=troubles, others=others)
+        page = ItemPage(gone=sorted(found.lost), others=others, problems=troubles)
         self._joined |= {*filter(is_instances, asked)}
         met: set[str] = set()
         for seen in items:
@@ -145,7 +145,7 @@ class ObjectObserver:
                 page.problems.append(reader.trouble(ref, why))
         return page, met - self._joined
 
-    async def _unknown_homes(self, found: Found) -> Observation | None:
+    async def _unknown_homes(self, found: Found) -> FolderPage | None:
         """Return the containers when an object is in an unknown one."""
         reader = self._reader  # groups are in the same
         boxes = {box for item in found.items.values() for box in reader.boxes(item)}
@@ -154,13 +154,13 @@ class ObjectObserver:
         if not unknown:
             return None
         if not reader.dialect.container:
-            return Observation(folders=[reader.folders.unlisted(box) for box in sorted(unknown)])
+            return FolderPage([reader.folders.unlisted(box) for box in sorted(unknown)])
         now = await reader.folders.all()
         if rest := unknown.difference(folder.ref for folder in now.folders):
             more = await reader.folders.some(sorted(rest))
             now.folders += more.folders
             now.troubles += more.troubles
-        return Observation(folders=now.folders, problems=now.troubles)
+        return FolderPage(now.folders, problems=now.troubles)
 
 
 def are_all(found: Containers) -> bool:

@@ -92,7 +92,7 @@ class ContainerReader:
     def _unlisted_ones(self, why: str) -> Trouble:
         """Return the trouble with a list that may not be all: neither RFC 9610 nor the draft has a `/query` to find out."""
         named = f"the list of each {self._reader.dialect.container}"
-        return Trouble(named, f"{why}; one that nothing is in may be missing here", container=True)
+        return Trouble(named, f"{why}; one that nothing is in may be missing here")
 
     async def some(self, refs: Sequence[str]) -> Containers:
         """Return containers by their ids."""
@@ -118,10 +118,10 @@ class ContainerReader:
         found = Containers(state=answer.get("state", ""))
         for ref in answer[UNREADABLE]:
             named = f"{self._reader.dialect.container} {ref}".strip()
-            found.troubles.append(Trouble(named, MALFORMED, ref, container=True))
+            found.troubles.append(Trouble(named, MALFORMED, ref))
         for one in answer["list"]:
             if why := _flaw(one):
-                found.troubles.append(Trouble(f"{self._reader.dialect.container} {one['id']}", why, one["id"], container=True))
+                found.troubles.append(Trouble(f"{self._reader.dialect.container} {one['id']}", why, one["id"]))
             else:
                 found.folders.append(self._folder(one))
         return found

@@ -15,7 +15,7 @@ from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededEr
 from jmapsync.storage.jmap.objects.changes import are_all
 from jmapsync.storage.jmap.objects.instances import is_instances
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
-from jmapsync.storage.port import Observation, resumed
+from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, resumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.objects.changes import ObjectObserver
     from jmapsync.storage.jmap.objects.get import Reader
+    from jmapsync.storage.port import Observation
 
 LISTED = 4096
 """Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
@@ -62,15 +63,16 @@ class ObjectListing:
         async for page in self._behind_ends():
             yield page
         why = next((one.why for one in self._lists if one.why), "")
-        yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
+        yield ListingEnd(unlisted=why, cursor="" if why else cursor.encode())
         try:
             async for changed in resumed(ahead, changes):
-                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta lists
+                if isinstance(changed, ItemPage):
+                    changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta lists
                 yield changed
         except FullListingNeededError:
             return  # the listing stands by itself
 
-    async def _begin(self, server: str) -> tuple[Cursor, Response, Observation]:
+    async def _begin(self, server: str) -> tuple[Cursor, Response, FolderPage]:
         """Return the states before the listing, the response with its first pages, and the containers."""
         first = self._readers[0]
         states = [_state_call(reader) for reader in self._readers]
@@ -79,16 +81,17 @@ class ObjectListing:
         boxes = await first.folders.all(response, "all")
         items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
         whole = bool(first.dialect.container) and are_all(boxes)
-        containers = Observation(folders=boxes.folders, folders_whole=whole, problems=boxes.troubles)
+        containers = FolderPage(boxes.folders, whole, problems=boxes.troubles)
         return Cursor(items, boxes.state, server), response, containers
 
-    async def _missing(self, before: set[str], since: Cursor | None, now: Cursor) -> AsyncIterator[Observation]:
+    async def _missing(self, before: set[str], since: Cursor | None, now: Cursor) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield what the ledger has and no list names: gone, where the server says so of its id."""
         lost, unlisted = set[str](), set[str]()
         async for page in self._observer.objects(sorted(before.difference(self._refs))):
-            lost.update(page.gone_refs)
-            page.gone_refs = []
-            unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
+            if isinstance(page, ItemPage):
+                lost.update(page.gone)
+                page.gone = []
+                unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
             yield page
         if unlisted:
             self._lists = [one if one.probe is None else await _walk(one.reader) for one in self._lists]
@@ -96,11 +99,11 @@ class ObjectListing:
             self._refs.update((ref, None) for ref in listed if ref not in unlisted)
             if not unlisted <= listed.keys():
                 self._lists[0].why = self._lists[0].why or CUT
-        gone = Observation(gone_refs=sorted(before & lost))
+        gone = ItemPage(gone=sorted(before & lost))
         gone.suspicious = _doubt(gone, before, since, now)
         yield gone
 
-    async def _behind_ends(self) -> AsyncIterator[Observation]:
+    async def _behind_ends(self) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield what lies behind the ends that totals gave, where there is more than what came since."""
         for one in self._lists:
             if one.probe is not None and not self._observer.follower.is_end(one.probe):
@@ -110,11 +113,11 @@ class ObjectListing:
                     yield page
 
 
-def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
+def _doubt(page: ItemPage, before: set[str], since: Cursor | None, now: Cursor) -> str:
     """Return why what is gone by a listing may be the server's loss, or nothing."""
     if since is not None and since.went_back_to(now):
         return WENT_BACK
-    return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
+    return "every item disappeared from the server at once" if len(page.gone) == len(before) > FEW else ""
 
 
 class _Listing(Struct):

@@ -18,7 +18,7 @@ from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
 from jmapsync.storage.jmap.set import read_only
-from jmapsync.storage.port import Body, Context
+from jmapsync.storage.port import Body, Context, ItemPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -81,9 +81,8 @@ class ObjectSide:
             set[str](),
         )
         async for page in observer.since(since):
-            seen_ids.update(seen.ref for seen in page.items)
-            seen_ids.update(trouble.ref for trouble in page.problems)
-            seen_ids.update(page.gone_refs)
+            if isinstance(page, ItemPage):
+                seen_ids.update((seen.ref for seen in page.items), (trouble.ref for trouble in page.problems), page.gone)
             yield page
         overtaken = {ref for setter in self._setters for ref in setter.overtaken}
         if missing := [ref for ref in dict.fromkeys([*again, *sorted(overtaken)]) if ref not in seen_ids]:
