@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--kind", "kind", type=click.Choice(KINDS), help="Only this kind.")
 @click.option("--into", metavar="NAME", help="Account to put them into; default: the one they belong to.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, one line an item, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, one line per item, and send nothing.")
 @pass_settings
 def restore(
     settings: Settings, account: str | None, paths: tuple[str, ...], *, kind: str | None, into: str | None, dry_run: bool

@@ -132,7 +132,7 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     trusted_hosts: tuple[str, ...] = ()
     """Further hosts that the password may be sent to; any other host is refused."""
     timeout: float = TIMEOUT
-    """Time without data after which an exchange with the server ends. One below 100 octets a second ends too."""
+    """Time without data after which an exchange with the server ends. A transfer slower than 100 octets a second ends too."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None
@@ -165,7 +165,7 @@ class DaemonConfig(Struct, frozen=True, kw_only=True):
     push: bool = True
     """Use the server's push where it offers it."""
     poll: float = 10 * MINUTE
-    """Interval of polling, which is done beside push too."""
+    """Interval of polling, which is done even while push works."""
     settle: float = 1.0
     """Debounce for local changes: quiet time before they are synchronized."""
     full: float = 7 * DAY
