@@ -16,8 +16,9 @@ from jmapsync.adopt.hard_links import dated, together
 from jmapsync.adopt.offlineimap import OfflineimapAdopter
 from jmapsync.formats.message import Form
 from jmapsync.ledger.intents import let_rest, resolve_intents, retire, sent_again
-from jmapsync.planner import Candidate, match, unmarked
+from jmapsync.planner.identify import Candidate, match
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
+from jmapsync.planner.orders import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from jmapsync.adopt.hard_links import dated
 from jmapsync.formats.message import Form, is_offlineimap, likeness, measure, offlineimap_form
 from jmapsync.ledger.intents import retire
-from jmapsync.planner import Candidate, match
+from jmapsync.planner.identify import Candidate, match
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
-    from jmapsync.planner import Limits
+    from jmapsync.planner.guard import Limits
     from jmapsync.storage.port import Local, Remote, TagIndex
     from jmapsync.sync.options import Options
     from jmapsync.sync.report import Progress

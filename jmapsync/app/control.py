@@ -1,23 +1,21 @@
 """Speak with the daemon that holds an account: a socket in the account's state folder, JSON lines, its owner only.
 
-`sync` and `restore` hand their work over by it and get the report, `status` asks it how things are.
+`sync` and `restore` hand their work over by it and get the report, `status` asks it how things are; `daemon_socket` is its short
+form for `sync` and `status`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import os
-import socket
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from jmapsync.app.daemon_socket import MOST, bound, connected, unanswered
 from jmapsync.app.state_paths import SOCKET
 from jmapsync.backup.restore import Restored  # noqa: TC001  # and these
-from jmapsync.errors import BusyError
 from jmapsync.sync.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
 
 if TYPE_CHECKING:
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-
-_MOST = 1 << 24
-"""Octets of one message: a report lists every quarantined item."""
-_PATIENCE = 5.0
-"""Seconds that an answer about the state may take; a run takes as long as it takes."""
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,8 +75,8 @@ async def answering(state_dir: Path, answer: Callable[[Ask], Awaitable[Answer]])
             await writer.drain()
         writer.close()
 
-    listening = _bound(state_dir)
-    server = await asyncio.start_unix_server(serve, sock=listening, limit=_MOST)
+    listening = bound(state_dir)
+    server = await asyncio.start_unix_server(serve, sock=listening, limit=MOST)
     try:
         yield
     finally:
@@ -93,64 +86,16 @@ async def answering(state_dir: Path, answer: Callable[[Ask], Awaitable[Answer]])
 
 async def ask(state_dir: Path, question: Ask, *, patience: float | None = None) -> Answer | None:
     """Return the daemon's answer; None where no daemon holds the account. Raise `BusyError` if it ends before it answers."""
-    link = await asyncio.to_thread(_connected, state_dir)
+    link = await asyncio.to_thread(connected, state_dir)
     if link is None:
         return None
-    reader, writer = await asyncio.open_unix_connection(sock=link, limit=_MOST)
+    reader, writer = await asyncio.open_unix_connection(sock=link, limit=MOST)
     try:
         async with asyncio.timeout(patience):
             writer.write(_line_of(question))
             await writer.drain()
             return _read(await reader.readuntil(b"\n"), Answer)
     except (OSError, asyncio.IncompleteReadError, ValueError) as error:
-        raise BusyError("The daemon that holds the account did not answer.", advice="Try again, or restart it.") from error
+        raise unanswered() from error
     finally:
         writer.close()
-
-
-async def ask_state(state_dir: Path) -> dict[str, Any] | None:
-    """Return what the daemon says of the account now; None where there is none, or it is silent."""
-    with suppress(BusyError, TimeoutError):
-        answer = await ask(state_dir, Ask("status"), patience=_PATIENCE)
-        return answer.state if answer is not None else None
-    return None
-
-
-def _bound(state_dir: Path) -> socket.socket:
-    """Return a socket bound in a folder whose path may be longer than the 107 octets that an address has room for."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    other = _connected(state_dir)
-    if other is not None:
-        other.close()
-        raise OSError(errno.EADDRINUSE, "another daemon answers for the account")
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        (state_dir / SOCKET).unlink(missing_ok=True)  # nobody listens, so whoever made it is dead
-        listening.bind(f"/proc/self/fd/{folder}/{SOCKET}")
-        (state_dir / SOCKET).chmod(0o600)  # the folder is its owner's alone already
-        listening.listen()
-        listening.setblocking(False)
-    except BaseException:
-        listening.close()
-        raise
-    finally:
-        os.close(folder)
-    return listening
-
-
-def _connected(state_dir: Path) -> socket.socket | None:
-    try:
-        folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        link.connect(f"/proc/self/fd/{folder}/{SOCKET}")
-    except OSError:
-        link.close()
-        return None
-    finally:
-        os.close(folder)
-    link.setblocking(False)
-    return link

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
-from jmapsync.planner.model import Side
 from jmapsync.storage.files.access import trouble_with
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def check_roots(kinds: Sequence[KindConfig], report: AccountReport) -> None:
     """Fail the kinds of a report for which something would be written below a folder that cannot be written."""
     for config in kinds:
         kind = report.kinds.get(config.kind)
-        if kind is None or not kind.foretold[Side.LOCAL].total + kind.foretold_folders[Side.LOCAL].total:
+        if kind is None or not kind.foretold.local.total + kind.foretold_folders.local.total:
             continue
         if why := trouble_with(config.path):
             error = LocalError(f"The folder {config.path} cannot be written: {why}.")

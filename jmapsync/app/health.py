@@ -5,29 +5,33 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from jmapsync.app.control import ask_state
 from jmapsync.app.ledger_check import checking_ledger
-from jmapsync.app.sending import outbox_of, waiting_in
-from jmapsync.app.state_paths import LEDGER, LOCK
+from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.daemon.account_state import AccountState
-from jmapsync.errors import ExitCode, JmapsyncError, LocalError
-from jmapsync.ledger import Ledger
+from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError
+from jmapsync.ledger import Summary
 from jmapsync.ledger.notes import DETACHED
 from jmapsync.ledger.pending import success_of
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.sync.report import Problem, counted, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from jmapsync.app.daemon_socket import Question
     from jmapsync.config import AccountConfig
 
+_PATIENCE = 5.0
+"""Seconds that the daemons have to answer."""
 _KILLED = "the last run did not end: it was killed, the machine stopped, or its end could not be recorded"
 _LIVE: dict[str, ExitCode] = {
     AccountState.SIGN_IN: ExitCode.SIGN_IN,
@@ -161,14 +165,34 @@ class AccountHealth(Struct):
         return body
 
 
-async def read_health(account: AccountConfig) -> AccountHealth:
-    """Return the state of an account, from its ledger and its daemon if there is one; nothing is written, not even a migration."""
-    health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
-    health.live = await ask_state(account.state_dir) if health.running else None
+def read_health(accounts: Sequence[AccountConfig]) -> list[AccountHealth]:
+    """Return the state of accounts, from their ledgers and their daemons; nothing is written, not even a migration."""
+    asked = {account.name: _ask(account) for account in accounts}
+    ending = time.monotonic() + _PATIENCE
+    return [_read_account(account, asked[account.name], ending) for account in accounts]
+
+
+def _ask(account: AccountConfig) -> Question | None:
+    """Ask the daemon of an account how things are; None if no process holds the account."""
+    if not _is_locked(account.state_dir / LOCK):
+        return None
+    from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most accounts have no daemon
+
+    return Question(account.state_dir, {"do": "status"})
+
+
+def _read_account(account: AccountConfig, question: Question | None, ending: float) -> AccountHealth:
+    health = AccountHealth(account.name, running=question is not None)
+    if question is not None and question.is_sent:
+        with suppress(BusyError):  # it is silent: that it runs is shown
+            health.live = question.answer(ending - time.monotonic()).get("state")
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
     try:
-        health.outbox = waiting_in(outbox_of(account))
+        if os.path.exists(account.state_dir / OUTBOX):
+            from jmapsync.app.sending import outbox_of, waiting_in  # noqa: PLC0415  # most accounts have none
+
+            health.outbox = waiting_in(outbox_of(account))
         with checking_ledger(account.state_dir):
             _read_ledger(health, account.state_dir / LEDGER)
         if why := trouble_with(account.state_dir):
@@ -181,7 +205,7 @@ async def read_health(account: AccountConfig) -> AccountHealth:
 
 
 def _read_ledger(health: AccountHealth, path: Path) -> None:
-    ledger = Ledger.open_readonly(path)
+    ledger = Summary.open_readonly(path)
     if ledger is None:
         return
     try:
@@ -192,7 +216,7 @@ def _read_ledger(health: AccountHealth, path: Path) -> None:
         ledger.close()
 
 
-def _fill(found: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:
+def _fill(found: KindHealth, kind: str, ledger: Summary, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:
     if kind in runs:
         _fill_runs(found, *runs[kind], running=running)
     found.here, found.on_server, found.waiting = ledger.counts(kind)

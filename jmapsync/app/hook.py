@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jmapsync.app.syncing import INSIDE
 from jmapsync.errors import JmapsyncError
 from jmapsync.jmap.commands import start
 from jmapsync.text import one_line, shortened
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from jmapsync.config import HooksConfig
     from jmapsync.sync.report import AccountReport
 
-INSIDE = "JMAPSYNC_IN_HOOK"
-"""Set for a hook, so that one which synchronizes (notmuch's post-new often does) does not call itself for ever."""
 GRACE = 5.0
 """Seconds that a command which took too long has to end by itself."""
 _STDERR = 2

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.state_paths import LEDGER
 from jmapsync.errors import JmapsyncError
-from jmapsync.ledger.database import corrupt
-from jmapsync.ledger.inspection import find_corruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +17,9 @@ if TYPE_CHECKING:
 
 def ledger_error(state_dir: Path) -> LedgerError | None:
     """Return what is wrong with an account's ledger; None if all of it can be read."""
+    from jmapsync.ledger.database import corrupt  # noqa: PLC0415  # only after an unexpected exception
+    from jmapsync.ledger.inspection import find_corruption  # noqa: PLC0415
+
     why = find_corruption(state_dir / LEDGER)
     return corrupt(state_dir / LEDGER, why) if why else None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from jmapsync.planner.model import Side
 from jmapsync.storage.files.root import read_marker
 from jmapsync.storage.maildir.file_names import SUBS
 from jmapsync.sync.report import State, counted
@@ -36,8 +35,8 @@ def foretell(path: Path, files: int, report: AccountReport) -> str:
     if mail is None or mail.state is not State.SYNCED:
         why = report.error or " ".join(mail.messages if mail else ())
         return f"what a first run would do with {counted(files, 'file')} in {path} is not known: {why}"
-    here, there = mail.foretold[Side.LOCAL], mail.foretold[Side.REMOTE]
-    boxes = counted(mail.foretold_folders[Side.REMOTE].created, "mailbox", "mailboxes")
+    here, there = mail.foretold.local, mail.foretold.remote
+    boxes = counted(mail.foretold_folders.remote.created, "mailbox", "mailboxes")
     return (
         f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to create on the server; "
         f"{counted(here.created, 'message')} to fetch; flags, dates or lines to fix in {here.updated:,} here and "

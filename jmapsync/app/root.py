@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
 
-from jmapsync.app.dry_run import check_roots, check_state
-from jmapsync.app.hook import INSIDE, run_after_sync
-from jmapsync.app.state_paths import may_have_daemon
+from jmapsync.app.syncing import sync_here, sync_or_hand_over
 from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
-from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
+from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 from jmapsync.sync.options import Options
-from jmapsync.sync.report import AccountReport, KindReport, RunReport, Silent, State
+from jmapsync.sync.report import AccountReport, RunReport, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.app.health import AccountHealth
     from jmapsync.app.restoring import Restoration
     from jmapsync.backup.verify import Proof
-    from jmapsync.config import AccountConfig, Config, KindConfig
+    from jmapsync.config import AccountConfig, Config
     from jmapsync.sync.report import Progress
 
 
@@ -59,96 +56,37 @@ class App:
         allow_deletes: bool = False,
         progress: Progress | None = None,
     ) -> RunReport:
-        """Synchronize accounts concurrently; one that fails never blocks another.
+        """Synchronize accounts concurrently in this process; one that fails never blocks another.
 
         `kinds` narrows what is done, none means all that are configured. Raise `ConfigError` for an unknown account, or a kind
         that no selected account has.
         """
-        accounts = self.select(names)
-        wanted = {account.name: [kind for kind in account.kinds if not kinds or kind in kinds] for account in accounts}
-        if not any(wanted.values()):
-            what = f"no kind {' or '.join(kinds)}" if kinds else "nothing to synchronize; add a table such as [accounts.NAME.mail]"
-            raise ConfigError([f"{' and '.join(wanted)} {'have' if len(wanted) > 1 else 'has'} {what}."])
         options = Options(full=full, dry=dry_run, allow_deletes=allow_deletes)
-        reports = await asyncio.gather(
-            *(
-                self._sync_safely(account, wanted[account.name], options, progress or Silent())
-                for account in accounts
-                if wanted[account.name]
-            )
-        )
-        return RunReport({report.name: report for report in reports})
+        return RunReport(await sync_here(self.config, self._wanted(names, kinds), options, progress or Silent()))
 
-    async def _sync_safely(
+    def sync_or_hand_over(
         self,
-        account: AccountConfig,
-        kinds: Sequence[str],
-        options: Options,
-        progress: Progress,
-    ) -> AccountReport:
-        """Synchronize one account; every failure becomes part of its report."""
-        started = time.monotonic()
-        missing = {kind: missing_for_kind(account, kind) for kind in kinds}
-        report = AccountReport(account.name)
-        try:
-            if possible := [account.kinds[kind] for kind, reason in missing.items() if not reason]:
-                handed = None if options.dry else await self._hand_over(account, [kind.kind for kind in possible], options)
-                report = handed or await self._run(account, possible, options, progress)
-                if not options.dry and handed is None and await run_after_sync(self.config.hooks, report):
-                    await self._sync_tags(account, report, progress)
-        except JmapsyncError as error:
-            report.error, report.exit_code = str(error), error.exit_code
-        except Exception as error:  # noqa: BLE001  # a bug met in one account must not end the others
-            from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
+        names: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        full: bool = False,
+        allow_deletes: bool = False,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Do what `sync` does, but let daemons synchronize the accounts that they hold; a dry run is always made here."""
+        options = Options(full=full, dry=dry_run, allow_deletes=allow_deletes)
+        return sync_or_hand_over(self.config, self._wanted(names, kinds), options, progress or Silent())
 
-            crash = report_crash(error, account.state_dir)
-            report.error, report.exit_code = str(crash), crash.exit_code
-        for kind, reason in missing.items():
-            if reason:
-                report.kinds[kind] = KindReport(messages=[reason])
-                report.kinds[kind].fail(reason, ExitCode.USAGE, State.SKIPPED)
-        report.fail_unseen(kinds)
-        report.seconds = time.monotonic() - started
-        return report
-
-    async def _run(
-        self, account: AccountConfig, kinds: Sequence[KindConfig], options: Options, progress: Progress
-    ) -> AccountReport:
-        from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
-
-        if options.dry:
-            check_state(account.state_dir)
-        async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
-            report = await opened.run(options)
-        if options.dry:
-            check_roots(kinds, report)
-        return report
-
-    async def _sync_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
-        """Synchronize the tags that the hook changed: notmuch indexes new messages first, and only then can they be tagged."""
-        before = report.kinds.get("mail")
-        if account.mail is None or account.mail.notmuch is None or before is None or before.state is not State.SYNCED:
-            return
-        later = await self._run(account, [account.mail], Options(disk_only=True, folders=frozenset()), progress)
-        report.kinds["mail"] = before.followed_by(later.kinds["mail"])
-        report.requests, report.bytes = report.requests + later.requests, report.bytes + later.bytes
-
-    async def _hand_over(self, account: AccountConfig, kinds: Sequence[str], options: Options) -> AccountReport | None:
-        """Let the daemon do the run if one holds the account, and return what it did of some kinds; its hooks are its own."""
-        if not may_have_daemon(account.state_dir):
-            return None
-        from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
-
-        question = Ask(
-            "sync", full=options.full, allow_deletes=options.allow_deletes, kinds=tuple(kinds), by_hook=INSIDE in os.environ
-        )
-        answer = await ask(account.state_dir, question)
-        if answer is None:
-            return None
-        if answer.report is None:
-            raise BusyError(answer.error or "The daemon gave no report.", advice="Try again.")
-        answer.report.kinds = {kind: report for kind, report in answer.report.kinds.items() if kind in kinds}
-        return answer.report
+    def _wanted(self, names: Sequence[str], kinds: Sequence[str]) -> list[tuple[AccountConfig, list[str]]]:
+        """Return the accounts of some names that have any of some kinds, all for none, with these kinds."""
+        accounts = self.select(names)
+        wanted = [(account, [kind for kind in account.kinds if not kinds or kind in kinds]) for account in accounts]
+        if not any(some for _, some in wanted):
+            what = f"no kind {' or '.join(kinds)}" if kinds else "nothing to synchronize; add a table such as [accounts.NAME.mail]"
+            whose = " and ".join(account.name for account in accounts)
+            raise ConfigError([f"{whose} {'have' if len(accounts) > 1 else 'has'} {what}."])
+        return [(account, some) for account, some in wanted if some]
 
     async def verify(
         self, names: Sequence[str] = (), *, progress: Progress | None = None
@@ -216,6 +154,8 @@ class App:
 
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and return what they offer; nothing is changed on either side."""
+        import asyncio  # noqa: PLC0415  # `status` and `mailboxes` do without
+
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
         from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
@@ -224,15 +164,15 @@ class App:
         for account, one in zip(accounts, found, strict=True):
             files = unclaimed_files(account.mail) if one.exit_code is ExitCode.IN_SYNC else 0
             if account.mail is not None and files:
-                report = await self._sync_safely(account, ["mail"], Options(dry=True), Silent())
+                report = (await sync_here(self.config, [(account, ["mail"])], Options(dry=True), Silent()))[account.name]
                 one.adoption = foretell(account.mail.path, files, report)
         return found
 
-    async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
+    def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
         """Return the state of accounts from their ledgers and daemons; works while another process writes."""
         from jmapsync.app.health import read_health  # noqa: PLC0415  # a run needs none of it
 
-        return list(await asyncio.gather(*(read_health(account) for account in self.select(names))))
+        return read_health(self.select(names))
 
     def conflict_copies(self, names: Sequence[str] = ()) -> list[ConflictCopies]:
         """Return the conflict copies of accounts: versions that lost a conflict."""

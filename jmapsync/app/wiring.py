@@ -22,7 +22,7 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.kinds import KINDS
 from jmapsync.ledger import AccountLock, Ledger
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.maildir.side import clear_spool
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import KindReport, State

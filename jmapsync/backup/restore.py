@@ -22,9 +22,9 @@ from jmapsync.backup.selection import Selection
 from jmapsync.errors import ExitCode, Remedy
 from jmapsync.formats.flags import parse_name
 from jmapsync.jmap.wire import split
-from jmapsync.planner import plan
 from jmapsync.planner.merge import too_many
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
+from jmapsync.planner.plan import plan
 from jmapsync.storage.port import Done, Job, Refused
 from jmapsync.sync.commit import Work
 from jmapsync.sync.execute import Executor

@@ -25,11 +25,9 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
     The exit code is that of the worst account, as after a run.
     """
-    import asyncio  # noqa: PLC0415  # `--help` must be fast
-
     from jmapsync.sync.report import worst  # noqa: PLC0415
 
-    found = asyncio.run(settings.app().status(accounts))
+    found = settings.app().status(accounts)
     code = worst([one.exit_code for one in found])
     if as_json:
         say_json({"ok": not code, "accounts": {one.name: one.to_json() for one in found}})

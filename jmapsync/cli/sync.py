@@ -30,11 +30,8 @@ def sync(
     as_json: bool,
 ) -> int:
     """Synchronize accounts and their local files once; all accounts if none is named."""
-    import asyncio  # noqa: PLC0415  # `--help` must be fast
-
-    app = settings.app()
-    run = asyncio.run(
-        app.sync(accounts, kinds, dry_run=dry_run, full=full, allow_deletes=allow_deletes, progress=settings.progress())
+    run = settings.app().sync_or_hand_over(
+        accounts, kinds, dry_run=dry_run, full=full, allow_deletes=allow_deletes, progress=settings.progress()
     )
     if as_json:
         say_json(run.to_json())

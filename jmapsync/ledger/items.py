@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.ledger.codec import decode, encode
 from jmapsync.ledger.database import select_many
-from jmapsync.ledger.rows import Record
+from jmapsync.ledger.record import Record
 from jmapsync.planner.model import Base, Side
 
 if TYPE_CHECKING:
@@ -144,13 +144,6 @@ class Items:
     def are_agreed(self, kind: str) -> bool:
         """Return whether both sides agree on every item of a kind."""
         return self._db.execute("SELECT 1 FROM item WHERE kind = ? AND agreed = 0 LIMIT 1", (kind,)).fetchone() is None
-
-    def counts(self, kind: str) -> tuple[int, int, int]:
-        """Return how many items of a kind there are here, on the server, and still open."""
-        row = self._db.execute(
-            "SELECT count(local), count(remote), coalesce(sum(agreed = 0), 0) FROM item WHERE kind = ?", (kind,)
-        ).fetchone()
-        return int(row[0]), int(row[1]), int(row[2])
 
     def open_sizes(self, kind: str) -> tuple[int, int]:
         """Return how many items of a kind wait to come to the disk for the first time, and their octets."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.contents import Contents
-from jmapsync.ledger.database import connect, copy_into, is_there, make_private
+from jmapsync.ledger.database import connect, make_private
 from jmapsync.ledger.items import Items
-from jmapsync.ledger.pending import Pending
 from jmapsync.ledger.places import Places
 from jmapsync.ledger.plan_table import PlanTable
+from jmapsync.ledger.summary import Summary
 from jmapsync.ledger.tagged import TagTable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Side
 
 
-class Ledger(Items, Places, Pending):
+class Ledger(Items, Places, Summary):
     """The memory of one account."""
 
     def __init__(self, db: Database) -> None:
@@ -50,44 +50,6 @@ class Ledger(Items, Places, Pending):
             db.close()
             raise
         return cls(db)
-
-    @classmethod
-    def open_readonly(cls, path: Path) -> Self | None:
-        """Open for reading while another process writes; None when there is no ledger yet.
-
-        Nothing is written, not even a migration: an older file is read as a copy in memory.
-        """
-        if not is_there(path):
-            return None
-        db = connect(path, mode="ro")
-        try:
-            found: int = db.execute("PRAGMA user_version").fetchone()[0]
-            migrations.refuse_newer(found)
-        except BaseException:
-            db.close()
-            raise
-        if found < migrations.VERSION:
-            db.close()
-            return cls.copy_of(path)
-        return cls(db)
-
-    @classmethod
-    def copy_of(cls, path: Path | None) -> Self:
-        """Return a ledger in memory that starts as a copy of a file: what a dry run may write to."""
-        db = connect(None)
-        try:
-            if path is not None and is_there(path):
-                db.path = path  # whatever is wrong with the copy is wrong with the file
-                copy_into(db, path)
-            migrations.migrate(db)
-        except BaseException:
-            db.close()
-            raise
-        return cls(db)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
     def release_memory(self) -> None:
         """Give back what SQLite keeps of the file in memory."""
@@ -114,11 +76,6 @@ class Ledger(Items, Places, Pending):
         return self._db.total_changes
 
     # meta and cursors
-
-    def note(self, name: str) -> str:
-        """Return a named note, or nothing."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else ""
 
     def set_note(self, name: str, value: str) -> None:
         """Keep a named note."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LedgerError
@@ -91,6 +90,8 @@ def migrate(db: sqlite3.Connection) -> None:
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     refuse_newer(found)
     if found == 0:
+        from importlib import resources  # noqa: PLC0415  # only the first run needs it
+
         schema = resources.files("jmapsync.ledger").joinpath("schema.sql").read_text("utf-8")
         db.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {BASELINE}; COMMIT;")
         found = BASELINE

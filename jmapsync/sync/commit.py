@@ -18,8 +18,8 @@ from jmapsync.adopt.hard_links import dated, together
 from jmapsync.formats.objects import encode
 from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.ledger.intents import note_made, retire
-from jmapsync.planner import agreed_base, ordered, unmarked
 from jmapsync.planner.model import Base, Side, Verb, Version
+from jmapsync.planner.orders import agreed_base, ordered, unmarked
 from jmapsync.storage.port import Bound, Created, Done, Filed, Imported, Kept, Receipt, Refused, Stale, Success
 from jmapsync.sync.merge_objects import message_of_losses
 

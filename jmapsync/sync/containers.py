@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.ledger.intents import note_made
-from jmapsync.planner import Present, Side, agreed_base, needed_homes, ordered, plan
-from jmapsync.planner.model import Order, Plan, Verb
+from jmapsync.planner.model import Order, Plan, Present, Side, Verb
+from jmapsync.planner.orders import agreed_base, ordered
+from jmapsync.planner.plan import needed_homes, plan
 from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale, Success
 from jmapsync.sync.threads import complete
 
@@ -226,7 +227,7 @@ class Containers(Struct):
         self.name_waiting(planned)
         steps = [(change, order) for change in planned.due for order in change.orders]
         for _, order in steps:
-            self.report.foretold_folders[order.side].add(order.verb)
+            self.report.foretold_folders.of(order.side).add(order.verb)
         return [_describe(change, planned.records[change.key], order) for change, order in steps]
 
     def _needed(self) -> frozenset[int]:

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Suspended
-from jmapsync.planner import Limits, Side, Tally, judge
+from jmapsync.planner.guard import Limits, Tally, judge
+from jmapsync.planner.model import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable

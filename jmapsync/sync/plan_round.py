@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.ledger.plan_table import Step
-from jmapsync.planner import Present, Side, Tally, agreed_base, plan
-from jmapsync.planner.model import SIDES
+from jmapsync.planner.guard import Tally
+from jmapsync.planner.model import SIDES, Present, Side
+from jmapsync.planner.orders import agreed_base
+from jmapsync.planner.plan import plan
 from jmapsync.sync.commit import Work
 from jmapsync.sync.containers import ContainerPlan
 

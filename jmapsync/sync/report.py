@@ -9,10 +9,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from jmapsync.errors import ExitCode, Remedy
-from jmapsync.planner.model import Side, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from jmapsync.planner.model import Side, Verb
 
 
 class State(enum.Enum):
@@ -33,9 +34,9 @@ class Counts(Struct):
 
     def add(self, verb: Verb) -> None:
         """Count one write."""
-        if verb is Verb.CREATE:
+        if verb.name == "CREATE":  # `status` reads reports, and needs no planner for that
             self.created += 1
-        elif verb is Verb.DELETE:
+        elif verb.name == "DELETE":
             self.deleted += 1
         else:
             self.updated += 1
@@ -60,6 +61,17 @@ class Counts(Struct):
         return {"created": self.created, "updated": self.updated, "deleted": self.deleted}
 
 
+class BothSides(Struct):
+    """Items to be written to each side."""
+
+    local: Counts = field(default_factory=Counts)
+    remote: Counts = field(default_factory=Counts)
+
+    def of(self, side: Side) -> Counts:
+        """Return those of one side."""
+        return self.local if side.name == "LOCAL" else self.remote
+
+
 class Problem(Struct, frozen=True):
     """One quarantined item, by name, and why."""
 
@@ -80,9 +92,9 @@ class KindReport(Struct):
     problems: list[Problem] = []
     messages: list[str] = []
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
-    foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
+    foretold: BothSides = field(default_factory=BothSides)
     """What a dry run would write to each side."""
-    foretold_folders: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
+    foretold_folders: BothSides = field(default_factory=BothSides)
     exit_code: ExitCode = ExitCode.IN_SYNC
     why: str = ""
     """Why it was not brought to its end."""

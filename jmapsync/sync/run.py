@@ -95,7 +95,7 @@ async def _describe(channel: Channel, planned: RoundPlan) -> None:
                 for orders, messages in ((work.change.orders, channel.report.messages), (work.change.then, followed)):
                     for order in orders:
                         messages.append(describe(names[work.change.key], order))
-                        channel.report.foretold[order.side].add(order.verb)
+                        channel.report.foretold.of(order.side).add(order.verb)
         channel.report.messages += followed
         followed.clear()
 

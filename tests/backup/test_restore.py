@@ -20,7 +20,8 @@ from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger, Record
-from jmapsync.planner import Base, Limits, Version
+from jmapsync.planner.guard import Limits
+from jmapsync.planner.model import Base, Version
 from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide

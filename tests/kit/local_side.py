@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from jmapsync.planner import Side
-from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb
 from jmapsync.storage.port import Filed, Job
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Place, Record
-from jmapsync.planner import Side
-from jmapsync.planner.model import Order, Verb, Version
+from jmapsync.planner.model import Order, Side, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Body, DiskFolders, DiskItems, Folder, Job, Success
 from jmapsync.sync.context import ContainerContext

@@ -20,7 +20,7 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import AccountLock, Ledger
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool

@@ -13,7 +13,7 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.options import Options

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import CALENDARS
 from jmapsync.ledger import Record
-from jmapsync.planner import Side
-from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
 from jmapsync.storage.port import Body, DiskItems, Folder, Job, Success
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.context import ContainerContext

@@ -15,8 +15,7 @@ import pytest
 
 from jmapsync.errors import LedgerError
 from jmapsync.ledger import Ledger, Record, database, migrations
-from jmapsync.planner import Side
-from jmapsync.planner.model import Version
+from jmapsync.planner.model import Side, Version
 from jmapsync.storage.files.file_state import state_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from jmapsync.ledger import Intent, Ledger, Place, Quarantined, Record
-from jmapsync.planner import Side
-from jmapsync.planner.model import Base, Version
+from jmapsync.planner.model import Base, Side, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jmapsync.planner import Base, Pair, Rules, Side, Version
+from jmapsync.planner.model import Base, Pair, Rules, Side, Version
 from tests.planner import properties
 from tests.planner.model_sides import CONTAINERS, ITEMS
 from tests.planner.trees import CONTAINER_EDITS, ITEM_EDITS, TAGS, worlds

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.planner import NOTHING, Order, Pair, Plan, Present, Rules, Side, Verb, Version
+from jmapsync.planner.model import NOTHING, Order, Pair, Plan, Present, Rules, Side, Verb, Version
 
 if TYPE_CHECKING:
     import random

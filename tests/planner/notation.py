@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from jmapsync.planner import Base, Order, Pair, Plan, Present, Rules, Side, Version, plan
+from jmapsync.planner.model import Base, Order, Pair, Plan, Present, Rules, Side, Version
+from jmapsync.planner.plan import plan
 
 MAIL = Rules("mail")
 CARDS = Rules("card")

@@ -12,19 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.planner import (
-    Base,
-    Change,
-    Decision,
-    Order,
-    Pair,
-    Plan,
-    Present,
-    Rules,
-    Side,
-    Verb,
-    Version,
-)
+from jmapsync.planner.model import Base, Change, Decision, Order, Pair, Plan, Present, Rules, Side, Verb, Version
 from tests.planner.model_sides import ITEMS, ModelSides, content, shuffled
 from tests.planner.trees import Edit, perturb
 

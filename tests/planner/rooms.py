@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jmapsync.planner
+from jmapsync.planner.decide import decide
+from jmapsync.planner.guard import Limits, Tally, judge
+from jmapsync.planner.identify import match
+from jmapsync.planner.merge import replay
+from jmapsync.planner.orders import agree, agreed_base
+from jmapsync.planner.plan import needed_homes, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,15 +65,15 @@ def load(name: str, sources: Mapping[str, str]) -> Planner:
 
 
 REAL = Planner(
-    decide=jmapsync.planner.decide,
-    plan=jmapsync.planner.plan,
-    needed_homes=jmapsync.planner.needed_homes,
-    agree=jmapsync.planner.agree,
-    agreed_base=jmapsync.planner.agreed_base,
-    replay=jmapsync.planner.replay,
-    Tally=jmapsync.planner.Tally,
-    Limits=jmapsync.planner.Limits,
-    judge=jmapsync.planner.judge,
-    match=jmapsync.planner.match,
+    decide=decide,
+    plan=plan,
+    needed_homes=needed_homes,
+    agree=agree,
+    agreed_base=agreed_base,
+    replay=replay,
+    Tally=Tally,
+    Limits=Limits,
+    judge=judge,
+    match=match,
     sources=read_sources(),
 )

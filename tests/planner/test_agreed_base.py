@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.planner import Base, Pair, Present, Rules, Side, Version, agreed_base, ordered, plan
+from jmapsync.planner.model import Base, Pair, Present, Rules, Side, Version
+from jmapsync.planner.orders import agreed_base, ordered
+from jmapsync.planner.plan import plan
 
 if TYPE_CHECKING:
-    from jmapsync.planner import Order
+    from jmapsync.planner.model import Order
 
 WORLDS = 400
 TAGS = ("$seen", "$flagged", "work", "later", "red")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from jmapsync.planner import Limits, Pair, Present, Side, Tally, judge, needed_homes, plan
+from jmapsync.planner.guard import Limits, Tally, judge
+from jmapsync.planner.model import Pair, Present, Side
+from jmapsync.planner.plan import needed_homes, plan
 from tests.planner.notation import EVERYWHERE, FOLDERS, MAIL, both, homes, kept_copies, lines, outcome, pair, v, why
 
 A, B = 0, 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jmapsync.planner import Pair, Present, Version, plan
+from jmapsync.planner.model import Pair, Present, Version
+from jmapsync.planner.plan import plan
 from tests.planner.notation import FOLDERS, both, lines, v
 
 P, C, D = 15, 2, 3  # their letters as homes: P, C, D

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.planner import Limits, Loss, Pair, Side, Suspension, Tally, judge, losses, plan
+from jmapsync.planner.guard import Limits, Loss, Suspension, Tally, judge, losses
+from jmapsync.planner.model import Pair, Side
+from jmapsync.planner.plan import plan
 from tests.planner.notation import EVERYWHERE, FOLDERS, MAIL, both, homes, pair, v
 
 LIMITS = Limits(max_deletes=25, max_delete_percent=20)

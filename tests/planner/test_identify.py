@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.planner import Candidate, match
+from jmapsync.planner.identify import Candidate, match
 from tests.planner.notation import homes
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jmapsync.planner import Base, Pair, Present, Rights, Rules, Side, Verb, Version, agreed_base, needed_homes, plan
-from jmapsync.planner.model import NO_TAGS, NOTHING
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Pair, Present, Rights, Rules, Side, Verb, Version
+from jmapsync.planner.orders import agreed_base
+from jmapsync.planner.plan import needed_homes, plan
 
 MAIL = Rules(kind="mail")
 BOXES = Rules(kind="mailbox", homeless=True, keeps_loser=False)

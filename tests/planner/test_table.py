@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.planner import Base, Pair, Side, plan
+from jmapsync.planner.model import Base, Pair, Side
+from jmapsync.planner.plan import plan
 from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, OBJECTS, homes, kept_copies, outcome, pair, pulled, v, why
 
 HIDDEN = "hidden: it is in no folder that can be seen on the server; it stays as it is here until it is back or gone"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jmapsync.planner import NO_TAGS, NOTHING, Base, Pair, Side, Version
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Pair, Side, Version
 from tests.planner.model_sides import CONTAINERS, ITEMS, ModelSides, content
 
 if TYPE_CHECKING:

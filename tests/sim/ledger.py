@@ -139,7 +139,7 @@ class Case:
     def said(self, command: str) -> str:
         app = App(load(self.config))
         asked: dict[str, Callable[[], str]] = {
-            "status": lambda: " ".join(one.error for one in asyncio.run(app.status())),
+            "status": lambda: " ".join(one.error for one in app.status()),
             "conflicts": lambda: str([copies.list() for copies in app.conflict_copies()]),
             "check": lambda: " ".join(problem for one in asyncio.run(app.check()) for problem in one.problems),
             "verify": lambda: " ".join(report.error for report, _ in asyncio.run(app.verify()).values()),

@@ -28,7 +28,7 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.ledger import Ledger
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.vdir import metadata

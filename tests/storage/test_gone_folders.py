@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.planner import Side
-from jmapsync.planner.model import Order, Verb, Version
+from jmapsync.planner.model import Order, Side, Verb, Version
 from jmapsync.storage.port import Filed, Job, Stale
 from tests.kit.maildir_driver import MaildirDriver
 

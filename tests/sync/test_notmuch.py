@@ -12,7 +12,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.kinds import MAIL
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.notmuch.side import TagRules
 from tests.kit.mirror import Mirror, assert_mirrored
 from tests.kit.notmuch import Notmuch

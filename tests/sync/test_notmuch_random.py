@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.planner import Limits
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.notmuch.side import TagRules, TagSide
 from tests.kit.mirror import Mirror, assert_mirrored
 from tests.kit.notmuch import Notmuch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.ledger.plan_table import Step
-from jmapsync.planner import plan
+from jmapsync.planner.plan import plan
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.sync import containers, plan_round
 from jmapsync.sync.guard import Guard
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.demo import DemoServer
-    from jmapsync.planner import Tally
+    from jmapsync.planner.guard import Tally
     from jmapsync.storage.port import Job, Receipt
     from tests.kit.mirror import Mirror
 

@@ -1,0 +1,169 @@
+"""Synchronize accounts: by the daemon that holds one, else in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from jmapsync.app.state_paths import may_have_daemon
+from jmapsync.app.unsupported_config import missing_for_kind
+from jmapsync.errors import BusyError, ExitCode, JmapsyncError
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import AccountReport, KindReport, RunReport, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jmapsync.app.daemon_socket import Question
+    from jmapsync.config import AccountConfig, Config, KindConfig
+    from jmapsync.sync.report import Progress
+
+    Wanted = Sequence[tuple[AccountConfig, list[str]]]
+
+INSIDE = "JMAPSYNC_IN_HOOK"
+"""Set for a hook, so that one which synchronizes (notmuch's post-new often does) does not call itself for ever."""
+
+
+def sync_or_hand_over(config: Config, wanted: Wanted, options: Options, progress: Progress) -> RunReport:
+    """Let daemons synchronize the accounts that they hold, and meanwhile synchronize the others here.
+
+    Where daemons hold all of them, neither the event loop nor the client, the planner and the ledger are imported.
+    """
+    started = time.monotonic()
+    asked = {account.name: question for account, kinds in wanted if (question := _ask(account, kinds, options))}
+    rest = [(account, kinds) for account, kinds in wanted if account.name not in asked]
+    reports: dict[str, AccountReport] = {}
+    if rest:
+        import asyncio  # noqa: PLC0415  # 25 ms
+
+        reports = asyncio.run(sync_here(config, rest, options, progress))
+    for account, kinds in wanted:
+        if account.name in asked:
+            attempt = _Attempt(account, kinds, started)
+            with attempt.reporting():
+                attempt.report = _answer(asked[account.name], kinds)
+            reports[account.name] = attempt.report
+    return RunReport({account.name: reports[account.name] for account, _ in wanted})
+
+
+def _ask(account: AccountConfig, kinds: list[str], options: Options) -> Question | None:
+    """Ask the daemon that holds an account to synchronize some kinds; None where none does. Its hooks are its own.
+
+    A dry run is made here.
+    """
+    possible = [kind for kind in kinds if not missing_for_kind(account, kind)]
+    if options.dry or not possible or not may_have_daemon(account.state_dir):
+        return None
+    from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most runs meet no daemon
+
+    asked = {"full": options.full, "allow_deletes": options.allow_deletes, "kinds": possible, "by_hook": INSIDE in os.environ}
+    question = Question(account.state_dir, {"do": "sync", **asked})
+    return question if question.is_sent else None
+
+
+def _answer(question: Question, kinds: list[str]) -> AccountReport:
+    """Return the daemon's report of some kinds. Raise `BusyError`."""
+    from msgspec import ValidationError, convert  # noqa: PLC0415  # as above
+
+    from jmapsync.app.daemon_socket import unanswered  # noqa: PLC0415
+
+    answer = question.answer()
+    if not answer.get("report"):
+        raise BusyError(str(answer.get("error") or "The daemon gave no report."), advice="Try again.")
+    try:
+        report = convert(answer["report"], AccountReport)
+    except ValidationError as error:
+        raise unanswered() from error
+    report.kinds = {kind: found for kind, found in report.kinds.items() if kind in kinds}
+    return report
+
+
+async def sync_here(config: Config, wanted: Wanted, options: Options, progress: Progress) -> dict[str, AccountReport]:
+    """Synchronize accounts concurrently; one that fails never blocks another."""
+    import asyncio  # noqa: PLC0415  # a run by a daemon needs none
+
+    runs = [_Here(config, account, options, progress) for account, _ in wanted]
+    reports = await asyncio.gather(*(run.sync_safely(kinds) for run, (_, kinds) in zip(runs, wanted, strict=True)))
+    return {report.name: report for report in reports}
+
+
+class _Attempt:
+    """An attempt to synchronize an account: every failure becomes part of its report."""
+
+    def __init__(self, account: AccountConfig, kinds: Sequence[str], started: float) -> None:
+        self.account = account
+        self.report = AccountReport(account.name)
+        self._kinds = kinds
+        self._missing = {kind: missing_for_kind(account, kind) for kind in kinds}
+        self._started = started
+
+    @property
+    def possible(self) -> list[KindConfig]:
+        """Return the kinds that this version can synchronize."""
+        return [self.account.kinds[kind] for kind, reason in self._missing.items() if not reason]
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Put whatever happens inside into the report, and complete it."""
+        try:
+            yield
+        except JmapsyncError as error:
+            self.report.error, self.report.exit_code = str(error), error.exit_code
+        except Exception as error:  # noqa: BLE001  # a bug met in one account must not end the others
+            from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
+
+            crash = report_crash(error, self.account.state_dir)
+            self.report.error, self.report.exit_code = str(crash), crash.exit_code
+        for kind, reason in self._missing.items():
+            if reason:
+                self.report.kinds[kind] = KindReport(messages=[reason])
+                self.report.kinds[kind].fail(reason, ExitCode.USAGE, State.SKIPPED)
+        self.report.fail_unseen(self._kinds)
+        self.report.seconds = time.monotonic() - self._started
+
+
+class _Here:
+    """Synchronizes one account in this process."""
+
+    def __init__(self, config: Config, account: AccountConfig, options: Options, progress: Progress) -> None:
+        self.config = config
+        self.account = account
+        self.options = options
+        self.progress = progress
+
+    async def sync_safely(self, kinds: Sequence[str]) -> AccountReport:
+        """Synchronize some kinds and run the hook; every failure becomes part of the report."""
+        attempt = _Attempt(self.account, kinds, time.monotonic())
+        with attempt.reporting():
+            if possible := attempt.possible:
+                attempt.report = await self._run(possible, self.options)
+                if not self.options.dry and attempt.report.changed and self.config.hooks.after_sync:
+                    await self._run_hook(attempt.report)
+        return attempt.report
+
+    async def _run(self, kinds: Sequence[KindConfig], options: Options) -> AccountReport:
+        from jmapsync.app.dry_run import check_roots, check_state  # noqa: PLC0415  # only a dry run needs them
+        from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+
+        if options.dry:
+            check_state(self.account.state_dir)
+        async with open_account(self.account, self.config.safety, kinds, self.progress, dry=options.dry) as opened:
+            report = await opened.run(options)
+        if options.dry:
+            check_roots(kinds, report)
+        return report
+
+    async def _run_hook(self, report: AccountReport) -> None:
+        """Run the hook, and synchronize the tags that it changed: notmuch indexes new messages first, then they can be tagged."""
+        from jmapsync.app.hook import run_after_sync  # noqa: PLC0415  # most runs change nothing
+
+        before = report.kinds.get("mail")
+        if not await run_after_sync(self.config.hooks, report):
+            return
+        if self.account.mail is None or self.account.mail.notmuch is None or before is None or before.state is not State.SYNCED:
+            return
+        later = await self._run([self.account.mail], Options(disk_only=True, folders=frozenset()))
+        report.kinds["mail"] = before.followed_by(later.kinds["mail"])
+        report.requests, report.bytes = report.requests + later.requests, report.bytes + later.bytes
