@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from jmapsync.app.state_paths import CONFLICT_COPIES
-from jmapsync.backup.restore import Restorer
-from jmapsync.backup.verify import Proof, Verifier
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.sync.channel import Channel
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from jmapsync.backup.restore import Restored
     from jmapsync.backup.selection import ForeignTree, Selection
+    from jmapsync.backup.verify import Proof
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
@@ -144,6 +143,8 @@ class AccountRun:
 
     async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
         """Prove kinds complete, one after the other, in a dry run; a failure becomes part of the report of its kind."""
+        from jmapsync.backup.verify import Verifier  # noqa: PLC0415  # a run needs none of it
+
         found = {}
         for sides in kinds:
             name = sides.kind.name
@@ -160,6 +161,8 @@ class AccountRun:
 
     async def restore(self, sides: Sides, selection: Selection, foreign: ForeignTree | None) -> Restored | None:
         """Put one kind back on the server; a failure becomes part of its report. `foreign` describes another tree."""
+        from jmapsync.backup.restore import Restorer  # noqa: PLC0415  # a run needs none of it
+
         try:
             if foreign is None:
                 self._pin(sides.kind.name, sides.account_id)

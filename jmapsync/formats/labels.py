@@ -6,8 +6,6 @@ The texts come from others; they are escaped when they are printed (`jmapsync.te
 from __future__ import annotations
 
 import contextlib
-import email.errors
-import email.header
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,9 @@ _END = re.compile(rb"\r?\n\r?\n")
 
 def shown(text: str) -> str:
     """Return the decoded text of a header field without control characters, truncated."""
+    import email.errors  # noqa: PLC0415  # the package costs 4 ms, and only problems and conflicts need a label
+    import email.header  # noqa: PLC0415
+
     text = text[:_LONGEST_READ]
     with contextlib.suppress(ValueError, LookupError, email.errors.MessageError):
         text = str(email.header.make_header(email.header.decode_header(text)))

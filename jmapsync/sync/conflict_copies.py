@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -80,6 +79,8 @@ class ConflictCopyWriter(Struct, frozen=True):
         if data is not None:
             replace_bytes(file, data)
         elif body.path is not None:
+            import shutil  # noqa: PLC0415  # it imports the compressors; conflicts are rare
+
             shutil.move(body.path, file)
             sync_files(self.folder, [os.fspath(file)])
             sync_directories([os.fspath(self.folder)])

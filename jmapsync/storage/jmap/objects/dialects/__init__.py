@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from jmapsync.errors import UnsupportedError
-from jmapsync.formats.stalwart import is_of_stalwart
 from jmapsync.storage.jmap.objects.dialect import Dialect, Other
 from jmapsync.storage.jmap.objects.dialects import cyrus, jscalendar1, stalwart, standard
 from jmapsync.storage.jmap.objects.dialects.standard import CALENDARS, CONTACTS
@@ -36,7 +35,7 @@ def _may_be(dialect: Dialect, *others: Other) -> Dialect:
 OFFERS: dict[str, tuple[Offer, ...]] = {
     "contacts": (
         Offer((CONTACTS,), stalwart.CARDS, stalwart.is_named),
-        Offer((CONTACTS,), _may_be(standard.CARDS, Other(stalwart.CARDS, is_of_stalwart, stalwart.UNKNOWN))),
+        Offer((CONTACTS,), _may_be(standard.CARDS, Other(stalwart.CARDS, stalwart.is_its_own, stalwart.UNKNOWN))),
         Offer((cyrus.CONTACTS,), cyrus.CARDS),
     ),
     "calendars": (
@@ -48,7 +47,7 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
             _may_be(
                 standard.EVENTS,
                 Other(jscalendar1.EVENTS, jscalendar1.is_of_first_version, jscalendar1.SINCE_SECOND_VERSION),
-                Other(stalwart.EVENTS, is_of_stalwart, stalwart.UNKNOWN),
+                Other(stalwart.EVENTS, stalwart.is_its_own, stalwart.UNKNOWN),
             ),
         ),
     ),
@@ -61,7 +60,7 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
             _may_be(
                 standard.TASKS,
                 Other(jscalendar1.TASKS, jscalendar1.is_of_first_version, jscalendar1.SINCE_SECOND_VERSION),
-                Other(stalwart.TASKS, is_of_stalwart, stalwart.UNKNOWN),
+                Other(stalwart.TASKS, stalwart.is_its_own, stalwart.UNKNOWN),
             ),
         ),
     ),
