@@ -56,7 +56,7 @@ def serve(orders: Connection, websocket: bool) -> None:
             orders.send(began)
 
 
-class Ear:
+class TimedListener:
     """A listener and when it hinted last."""
 
     def __init__(self, client: Client, timing: Timing) -> None:
@@ -81,13 +81,13 @@ class Ear:
 
 
 @contextlib.asynccontextmanager
-async def listening(url: str, timing: Timing) -> AsyncIterator[Ear]:
+async def listening(url: str, timing: Timing) -> AsyncIterator[TimedListener]:
     """Listen; connected once this returns."""
     async with Client(url, BasicCredential("demo", "demo")) as client:
         await client.session()
         gc.collect()
         before = resident()
-        ear = Ear(client, timing)
+        ear = TimedListener(client, timing)
         await ear.reach(1)
         await asyncio.sleep(0.2)
         say(f"  {ear.listener.state.mode}: {resident() - before} KiB for the first connection, {resident()} KiB in all")

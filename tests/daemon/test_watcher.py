@@ -18,7 +18,7 @@ from watchdog.observers.inotify_c import inotify_rm_watch
 from jmapsync.daemon.watch import watcher
 from jmapsync.daemon.watch.inotify import Kernel
 from jmapsync.daemon.watch.watcher import Watcher, WatchMode, WatchState
-from tests.daemon.watcher_recorder import Ear, make_maildir
+from tests.daemon.watcher_recorder import RecordedWatcher, make_maildir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ class TestMessages:
     async def test_each_change_of_a_message_is_a_hint_at_its_folder_and_no_other(
         self, root: Path, inbox: Path, act: Callable[[Path], object]
     ) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             act(inbox)
             assert await ear.silence() == [inbox]
 
@@ -109,12 +109,12 @@ class TestMessages:
         ids=["read", "opened", "written-to-tmp", "hidden"],
     )
     async def test_what_changes_no_message_is_no_hint(self, root: Path, inbox: Path, act: Callable[[Path], object]) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             act(inbox)
             assert await ear.silence() == []
 
     async def test_a_message_written_in_place_is_reported_until_its_writer_has_closed_it(self, root: Path, inbox: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             with (inbox / "cur/slow:2,").open("w") as file:
                 await ear.wait_for(inbox)
                 file.write("Subject: half\n")
@@ -126,7 +126,7 @@ class TestMessages:
     async def test_a_message_moved_away_is_reported_at_once_not_when_the_other_half_of_the_move_is_missed(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             for number in range(40):  # a busy machine may be slow at some of them
                 (inbox / f"cur/moved{number}:2,").write_text("Subject: moved\n\n")
                 await ear.silence()
@@ -138,7 +138,7 @@ class TestMessages:
         pytest.fail("watchdog's own emitter waits for half a second, each time")
 
     async def test_a_message_moved_between_folders_is_reported_in_both(self, root: Path, inbox: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / "cur/a:2,S").rename(root / "Lists/python/cur/a:2,S")
             assert await ear.silence() == [inbox, root / "Lists/python"]
 
@@ -161,7 +161,7 @@ class TestMessages:
                 os.utime(path)
 
         monkeypatch.setattr(loop, "call_soon_threadsafe", count)
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             await asyncio.to_thread(touch)
             await ear.wait_for(inbox)
             await ear.silence()
@@ -174,7 +174,7 @@ class TestFolders:
         for number in range(30):
             make_maildir(source / f"{number % 3}/{number}")
             (source / f"{number % 3}/{number}/cur/m").write_text("Subject: m\n\n")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             subprocess.run(["cp", "-r", source, root / "Archive"], check=True)  # noqa: ASYNC221  # the loop is to be busy
             folders = [root / f"Archive/{number % 3}/{number}" for number in range(30)]
             await ear.wait_for(*folders)
@@ -184,7 +184,7 @@ class TestFolders:
             await ear.wait_for(*folders)
 
     async def test_a_folder_made_bit_by_bit_is_watched(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / "New").mkdir()
             await ear.wait_for(root, root / "New")
             make_maildir(root / "New/sub")
@@ -194,7 +194,7 @@ class TestFolders:
             assert await ear.silence() == [root / "New/sub"]
 
     async def test_a_renamed_folder_goes_on_under_its_new_name(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / "Lists").rename(root / "Groups")
             await ear.wait_for(root, root / "Groups/python")
             await ear.silence()
@@ -204,7 +204,7 @@ class TestFolders:
     async def test_folders_that_swap_their_names_are_each_found_by_the_right_one(self, root: Path) -> None:
         make_maildir(root / "A")
         make_maildir(root / "B")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / "A").rename(root / "between")
             (root / "B").rename(root / "A")
             (root / "between").rename(root / "B")
@@ -215,20 +215,20 @@ class TestFolders:
             assert await ear.silence() == [root / "B"]
 
     async def test_a_folder_moved_out_is_heard_no_more(self, root: Path, tmp_path: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / "Lists").rename(tmp_path / "Lists")
             assert await ear.silence() == [root]
             put_in_place(tmp_path / "Lists/python")
             assert await ear.silence() == []
 
     async def test_a_removed_folder_is_a_change_and_no_loss(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             shutil.rmtree(root / "Lists")
             await ear.wait_for(root)
             assert ear.losses == []
 
     async def test_a_folder_made_again_is_watched_again(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             for _ in range(20):
                 shutil.rmtree(root / "Lists")
                 make_maildir(root / "Lists/python")
@@ -238,19 +238,19 @@ class TestFolders:
 
     @pytest.mark.parametrize("name", ["dovecot-keywords", ".jmapsync"])
     async def test_the_files_that_say_what_a_folder_and_its_letters_are_matter(self, root: Path, inbox: Path, name: str) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / name).write_text("0 $label1\n")
             assert await ear.silence() == [inbox]
 
     @pytest.mark.parametrize("name", ["dovecot.index.log", "dovecot-uidlist", ".mh_sequences", "mutt-cache"])
     async def test_other_files_beside_the_messages_do_not(self, root: Path, inbox: Path, name: str) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / name).write_text("")
             assert await ear.silence() == []
 
     async def test_what_notmuch_writes_into_its_database_wakes_nobody(self, root: Path) -> None:
         (root / ".notmuch/xapian").mkdir(parents=True)
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / ".notmuch/xapian/docdata.glass").write_text("")
             (root / ".notmuch/lock").write_text("")
             (root / ".git").mkdir()
@@ -260,7 +260,7 @@ class TestFolders:
         root = tmp_path / "maildir"
         make_maildir(root)
         make_maildir(root / ".Lists.python")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             put_in_place(root)
             assert await ear.silence() == [root]
             put_in_place(root / ".Lists.python")
@@ -272,7 +272,7 @@ class TestFolders:
             assert await ear.silence() == [root / ".New"]
 
     async def test_a_root_that_becomes_a_maildir_is_scanned_anew(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             make_maildir(root)
             assert "changed" in await ear.loss()
             await ear.silence()
@@ -283,7 +283,7 @@ class TestFolders:
         make_maildir(tmp_path / "disk/Big")
         (root / "Before").symlink_to(tmp_path / "disk/Big")
         (root / "Elsewhere").symlink_to(tmp_path / "disk")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (root / "After").symlink_to(tmp_path / "disk/Big")
             assert await ear.silence() == [root]
             put_in_place(tmp_path / "disk/Big")
@@ -306,7 +306,7 @@ class TestItems:
         return folder
 
     async def test_an_item_saved_by_rename_is_a_hint_at_its_folder(self, friends: Path) -> None:
-        async with Ear(friends.parent) as ear:
+        async with RecordedWatcher(friends.parent) as ear:
             (friends / ".a.vcf.tmp").write_text("BEGIN:VCARD\nEND:VCARD\n")
             assert await ear.silence() == []
             (friends / ".a.vcf.tmp").rename(friends / "a.vcf")
@@ -316,20 +316,20 @@ class TestItems:
         "name", [".a.vcf.swp", ".a.vcf.swx", "4913", "a.vcf~", ".#a.vcf", "#a.vcf#", "a.vcf.tmp", "a.vcf.lock"]
     )
     async def test_editors_temporary_files_are_no_hint(self, friends: Path, name: str) -> None:
-        async with Ear(friends.parent) as ear:
+        async with RecordedWatcher(friends.parent) as ear:
             (friends / name).write_text("BEGIN:VCARD\n")
             (friends / name).unlink()
             assert await ear.silence() == []
 
     async def test_an_editor_that_keeps_a_backup_is_heard(self, friends: Path) -> None:
-        async with Ear(friends.parent) as ear:
+        async with RecordedWatcher(friends.parent) as ear:
             (friends / "a.vcf").rename(friends / "a.vcf~")
             (friends / "a.vcf").write_text("BEGIN:VCARD\nEND:VCARD\n")
             assert await ear.silence() == [friends]
 
     async def test_the_link_to_the_active_script_matters(self, tmp_path: Path) -> None:
         (tmp_path / "a.sieve").write_text("keep;\n")
-        async with Ear(tmp_path) as ear:
+        async with RecordedWatcher(tmp_path) as ear:
             (tmp_path / "active").symlink_to("a.sieve")
             assert await ear.silence() == [tmp_path]
 
@@ -337,7 +337,7 @@ class TestItems:
 class TestRoots:
     async def test_a_root_that_is_missing_is_awaited(self, root: Path, inbox: Path, tmp_path: Path) -> None:
         root.rename(tmp_path / "away")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             assert ear.watcher.state == WatchState(WatchMode.OFF, f"The folder {root} is not there.")
             (tmp_path / "away").rename(root)
             assert await ear.loss() == f"The folder {root} is there now."
@@ -349,7 +349,7 @@ class TestRoots:
         self, root: Path, tmp_path: Path
     ) -> None:
         make_maildir(tmp_path / "other/INBOX")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             ear.watcher.include([root, tmp_path / "other"])
             assert await ear.loss() == f"The folder {tmp_path / 'other'} is there now."
             put_in_place(tmp_path / "other/INBOX")
@@ -360,7 +360,7 @@ class TestRoots:
     async def test_a_root_that_goes_and_comes_back_is_reported_twice_and_watched_again(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             root.rename(tmp_path / "away")
             assert await ear.loss() == f"The folder {root} was moved away. The folder {root} is not there."
             assert ear.watcher.state.mode is WatchMode.OFF
@@ -371,7 +371,7 @@ class TestRoots:
             assert await ear.silence() == [inbox]
 
     async def test_a_removed_root_is_reported_and_the_empty_one_in_its_place_too(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             shutil.rmtree(root)
             assert f"The folder {root} was removed." in await ear.loss()
             root.mkdir()
@@ -379,7 +379,7 @@ class TestRoots:
 
     async def test_another_folder_put_instead_of_the_root_is_watched(self, root: Path, tmp_path: Path) -> None:
         make_maildir(tmp_path / "other/INBOX")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             root.rename(tmp_path / "away")
             (tmp_path / "other").rename(root)
             assert await ear.loss()
@@ -392,7 +392,7 @@ class TestRoots:
     async def test_a_root_that_is_missing_does_not_keep_another_from_being_watched(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
-        async with Ear(tmp_path / "missing", root) as ear:
+        async with RecordedWatcher(tmp_path / "missing", root) as ear:
             assert ear.watcher.state.mode is WatchMode.OFF
             put_in_place(inbox)
             assert await ear.silence() == [inbox]
@@ -400,7 +400,7 @@ class TestRoots:
     async def test_a_root_that_is_no_folder_is_awaited_too(self, root: Path, tmp_path: Path) -> None:
         root.rename(tmp_path / "away")
         root.write_text("")
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             assert ear.watcher.state == WatchState(WatchMode.OFF, f"The folder {root} is not there.")
             assert await ear.silence() == []
             root.unlink()
@@ -408,7 +408,7 @@ class TestRoots:
             assert await ear.loss() == f"The folder {root} is there now."
 
     async def test_a_watch_that_the_kernel_gives_up_by_itself_is_reported_and_made_anew(self, root: Path, inbox: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             kernel = ear.watcher._kernel
             assert kernel is not None
             path = os.fsencode(inbox / "cur")
@@ -420,7 +420,7 @@ class TestRoots:
 
     async def test_a_root_behind_a_link_is_reported_by_the_name_it_was_given(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(root)
-        async with Ear(tmp_path / "link") as ear:
+        async with RecordedWatcher(tmp_path / "link") as ear:
             put_in_place(root / "Lists/python")
             assert await ear.silence() == [tmp_path / "link/Lists/python"]
 
@@ -432,7 +432,7 @@ class TestTheEnd:
         def fail(*arguments: object) -> None:
             raise OSError(5, "Input/output error")
 
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             monkeypatch.setattr(Kernel, "read_events", fail)
             put_in_place(inbox)  # wakes the thread for the last time
             assert await ear.loss() == (
@@ -445,11 +445,11 @@ class TestTheEnd:
     async def test_nobody_is_notified_after_the_end_and_nothing_is_left_open(
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with Ear(root):
+        async with RecordedWatcher(root):
             pass  # the loop makes its threads and handles
         await asyncio.sleep(0.05)
         handles, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-        ear = Ear(root)
+        ear = RecordedWatcher(root)
         monkeypatch.setattr("jmapsync.daemon.watch.watcher._PATIENCE", 60)
         ear.watcher.start()
         put_in_place(inbox)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.watcher_recorder import Ear
+from tests.daemon.watcher_recorder import RecordedWatcher
 
 pytestmark = pytest.mark.anyio
 ACTS = 150
@@ -47,7 +47,7 @@ def act(root: Path, chance: random.Random) -> None:
             swap(one, other, root / "between")
 
 
-def watched(ear: Ear) -> set[int]:
+def watched(ear: RecordedWatcher) -> set[int]:
     """Return the inodes that the kernel watches for us, as it says itself (proc(5), fdinfo)."""
     kernel = ear.watcher._kernel
     assert kernel is not None
@@ -74,7 +74,7 @@ async def test_after_any_acts_on_folders_exactly_those_that_are_there_are_watche
             with suppress(OSError):
                 act(root, chance)
 
-    async with Ear(root) as ear:
+    async with RecordedWatcher(root) as ear:
         await asyncio.to_thread(live)
         await ear.silence()
         assert watched(ear) == worth_watching(root)

@@ -13,7 +13,7 @@ import pytest
 
 from jmapsync.daemon.watch import mounts, polling
 from jmapsync.daemon.watch.watcher import WatchMode, WatchState
-from tests.daemon.watcher_recorder import Ear, make_maildir
+from tests.daemon.watcher_recorder import RecordedWatcher, make_maildir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ class TestFileSystems:
 @pytest.mark.usefixtures("shared")
 class TestObserving:
     async def test_a_root_from_the_network_is_polled_and_the_state_says_so(self, root: Path, inbox: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             assert ear.watcher.state == WatchState(
                 WatchMode.POLLING,
                 f"{root} is on nfs4, which other machines may change without this kernel's noticing. "
@@ -95,7 +95,7 @@ class TestObserving:
             assert await ear.silence() == [inbox]
 
     async def test_folders_that_come_and_go_are_reported(self, root: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             make_maildir(root / "New")
             await ear.wait_for(root, root / "New")
             (root / "New").rename(root / "Newer")
@@ -104,7 +104,7 @@ class TestObserving:
             await ear.wait_for(root)
 
     async def test_what_is_in_tmp_is_not_scanned(self, root: Path, inbox: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / "tmp/b").write_text("Subject: b\n\n")
             assert await ear.silence() == []
 
@@ -112,7 +112,7 @@ class TestObserving:
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(polling, "_YOUNG", 0.5)
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / "new/first").touch()
             tick = (inbox / "new").stat().st_mtime_ns
             await ear.wait_for(inbox)
@@ -121,7 +121,7 @@ class TestObserving:
             await ear.wait_for(inbox)
 
     async def test_a_root_that_goes_and_comes_back_is_survived(self, root: Path, inbox: Path, tmp_path: Path) -> None:
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             root.rename(tmp_path / "away")
             assert f"The folder {root} is not there." in await ear.loss()
             assert ear.watcher.state.mode is WatchMode.OFF
@@ -131,12 +131,12 @@ class TestObserving:
             await ear.wait_for(inbox)
 
     async def test_nobody_scans_any_more_after_the_end(self, root: Path) -> None:
-        async with Ear(root):
+        async with RecordedWatcher(root):
             assert any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())
         assert not any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())
 
     async def test_links_are_not_followed(self, root: Path, inbox: Path) -> None:
         (inbox / "again").symlink_to(inbox)
-        async with Ear(root) as ear:
+        async with RecordedWatcher(root) as ear:
             (inbox / "new/b").touch()
             assert await ear.silence() == [inbox]

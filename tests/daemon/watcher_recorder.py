@@ -34,7 +34,7 @@ def make_maildir(folder: Path) -> None:
         (folder / part).mkdir(parents=True)
 
 
-class Ear:
+class RecordedWatcher:
     """A watcher in this loop, and what it reported."""
 
     def __init__(self, *roots: Path, poll_seconds: float = 0.03) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from jmapsync.daemon.push_listener import Listener, Timing
+from jmapsync.daemon.push_listener import Timing
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.websocket import CAPABILITY
 from tests.jmap.peer import CORE, MAIL, Peer
 from tests.jmap.wild import answering, bomb, wild
+from tests.kit.recorded_listener import RecordedListener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,40 +28,20 @@ CHANGE = json.dumps({"@type": "StateChange", "changed": {"alice": {"Email": "s1"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
 
-class Ear:
-    """A listener, what it hinted, and what nobody foresaw."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.hints: list[str] = []
-        self.crashes: list[Exception] = []
-        self.listener = Listener(client, "alice", self.hints.append, timing=HASTE, crashed=self.crashes.append)
-        self.task = asyncio.ensure_future(self.listener.run())
-
-    async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(90):
-            while not true():  # noqa: ASYNC110  # what is waited for has no event
-                await asyncio.sleep(0.005)
-
-    async def says(self, words: str) -> None:
-        await self.until(lambda: words in self.listener.state.why)
-
-
 @contextlib.asynccontextmanager
-async def listening(peer: Peer, host: str) -> AsyncIterator[Ear]:
+async def listening(peer: Peer, host: str) -> AsyncIterator[RecordedListener]:
     async with Client(f"{peer.url}/session", BearerCredential("sesame"), trusted_hosts=[host], max_wait=0) as client:
-        ear = Ear(client)
+        ear = RecordedListener(client, "alice", HASTE)
         try:
             yield ear
             assert not ear.task.done()
             assert not ear.crashes
         finally:
-            ear.task.cancel()
-            await asyncio.gather(ear.task, return_exceptions=True)
+            await ear.stop()
 
 
 @contextlib.asynccontextmanager
-async def socket(peer: Peer, talk: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[Ear]:
+async def socket(peer: Peer, talk: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[RecordedListener]:
     """Listen to a WebSocket that does what a test says; there is no event stream beside it."""
 
     async def safely(connection: ServerConnection) -> None:
@@ -121,7 +102,9 @@ async def test_a_flood_before_the_answer_ends_the_connection(peer: Peer, frame: 
 
 
 @contextlib.asynccontextmanager
-async def stream(peer: Peer, talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[Ear]:
+async def stream(
+    peer: Peer, talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+) -> AsyncIterator[RecordedListener]:
     """Listen to an event stream, and a WebSocket, both of which answer as a test says."""
     async with wild(talk) as host:
         offer = {"url": f"ws://{host}/ws", "supportsPush": True}

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.daemon.push_listener import Listener, Timing
+from jmapsync.daemon.push_listener import Timing
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
+from tests.kit.recorded_listener import RecordedListener
 from tests.live.cyrus import Cyrus
 from tests.live.imap import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from tests.live.conftest import Account
 
@@ -30,31 +31,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Ear:
-    """A listener and its hints."""
-
-    def __init__(self, client: Client, account_id: str) -> None:
-        self.hints: list[str] = []
-        self.listener = Listener(client, account_id, self.hints.append, timing=TIMING)
-        self.task = asyncio.ensure_future(self.listener.run())
-
-    async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(90):
-            while not true():
-                if self.task.done():
-                    self.task.result()
-                await asyncio.sleep(0.005)
-
-
 @contextlib.asynccontextmanager
-async def listening(url: str, user: str, password: str) -> AsyncIterator[Ear]:
+async def listening(url: str, user: str, password: str) -> AsyncIterator[RecordedListener]:
     async with Client(url, BasicCredential(user, password), max_wait=1) as client:
-        ear = Ear(client, user)
+        ear = RecordedListener(client, user, TIMING)
         try:
             yield ear
         finally:
-            ear.task.cancel()
-            await asyncio.gather(ear.task, return_exceptions=True)
+            await ear.stop()
 
 
 with_push = pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)

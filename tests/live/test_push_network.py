@@ -60,7 +60,7 @@ SYNC = "push is connected"
 GONE = 8.0  # seconds: several times as long as a connection may be silent at a ping a second
 
 
-class Ear:
+class RemoteListener:
     """A listener in a process at the far end of a cable."""
 
     def __init__(self, cable: Cable, *arguments: str) -> None:
@@ -137,8 +137,8 @@ def server(way: str) -> Iterator[Server]:
 
 
 @pytest.fixture
-def ear(cable: Cable, server: Server) -> Iterator[Ear]:
-    with Ear(cable, server.url, "demo", "demo", "a1") as ear:
+def ear(cable: Cable, server: Server) -> Iterator[RemoteListener]:
+    with RemoteListener(cable, server.url, "demo", "demo", "a1") as ear:
         ear.hears(SYNC)
         ear.until(lambda line: line.get("connected"))
         server.deliver()
@@ -149,7 +149,9 @@ def ear(cable: Cable, server: Server) -> Iterator[Ear]:
 
 
 @pytest.mark.parametrize("silently", [False, True])
-def test_push_is_back_after_the_network_was_gone(ear: Ear, cable: Cable, server: Server, way: str, silently: bool) -> None:
+def test_push_is_back_after_the_network_was_gone(
+    ear: RemoteListener, cable: Cable, server: Server, way: str, silently: bool
+) -> None:
     (cable.cut_silently if silently else cable.cut)()
     server.deliver()
     cut = time.monotonic()
@@ -163,7 +165,7 @@ def test_push_is_back_after_the_network_was_gone(ear: Ear, cable: Cable, server:
     assert set(ear.modes) == {way}
 
 
-def test_push_is_back_after_the_server_hung(ear: Ear, server: Server, way: str) -> None:
+def test_push_is_back_after_the_server_hung(ear: RemoteListener, server: Server, way: str) -> None:
     os.kill(server.process.pid, signal.SIGSTOP)
     stopped = time.monotonic()
     assert {"eventsource": "sent nothing", "websocket": "did not answer a ping"}[way] in ear.notices()
@@ -179,7 +181,7 @@ def test_push_is_back_after_the_server_hung(ear: Ear, server: Server, way: str) 
 def test_cyrus_is_heard_again_after_a_silent_cut(cable: Cable, running_cyrus: Callable[[str], Cyrus]) -> None:
     cyrus = running_cyrus("3.12")
     cyrus.create_user("cable", "sesame")
-    with Ear(cable, cyrus.jmap_url, "cable", "sesame", "cable") as ear:
+    with RemoteListener(cable, cyrus.jmap_url, "cable", "sesame", "cable") as ear:
         ear.hears(SYNC)
         ear.until(lambda line: line.get("connected"))
         time.sleep(1.5)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.sim.chance import Player, word_in
 from tests.sim.folders import Householder
 from tests.sim.legal import LIMITS
-from tests.sim.listening import Ear
+from tests.sim.listening import WorldListener
 from tests.sim.posting import Posting
 from tests.sim.world import local_letter, writes
 from tests.sim.world_checks import assert_true
@@ -170,7 +170,7 @@ class LegalPlayer(Householder):
     def listen(self) -> None:
         """Run, and run again when push reports what others do on the server; nothing is listed on the disk then."""
         first = self.world.sync()
-        mode = Ear(self.world).hear(self._act_there)
+        mode = WorldListener(self.world).hear(self._act_there)
         if mode == "poll":
             return
         report = self.world.sync_on_hint()

@@ -22,7 +22,7 @@ SHORT = 100.0
 """The same where an event may be lost, which then never comes."""
 
 
-class Ear:
+class WorldListener:
     """The daemon of a world, as far as push is concerned."""
 
     def __init__(self, world: World) -> None:
