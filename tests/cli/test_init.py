@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from prompt_toolkit.application import create_app_session
@@ -16,6 +16,7 @@ from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import Freedoms
 from tests.cli.conftest import SECRET
+from tests.signin.authority import LiveWorld, authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,21 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Command, Home, Result
 
+    class Dialogue(Protocol):
+        def __call__(self, *arguments: str, keys: list[str]) -> Result: ...
+
+
 PASSWORD = "cat ~/secret"
 DOWN, ENTER, ERASE = "\x1b[B", "\r", "\x15"
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No keyring, no systemd-creds, no display."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: None)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -38,6 +52,18 @@ def home(home: Home) -> Home:
 
 def common(home: Home) -> list[str]:
     return ["init", "--url", home.url, "--user", "alice", "--auth", "basic", "--password-file", "secret"]
+
+
+@pytest.fixture
+def dialogue(jmapsync: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dialogue]:
+    monkeypatch.setattr(Questions, "is_terminal", lambda self: True)
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+
+        def run(*arguments: str, keys: list[str]) -> Result:
+            pipe.send_text("".join(keys))
+            return jmapsync(*arguments)
+
+        yield run
 
 
 class TestWithoutATerminal:
@@ -171,17 +197,6 @@ class TestASessionThatNamesOtherHosts:
 
 
 class TestOnATerminal:
-    @pytest.fixture
-    def dialogue(self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dialogue]:
-        monkeypatch.setattr(Questions, "is_terminal", lambda self: True)
-        with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-
-            def run(*arguments: str, keys: list[str]) -> Result:
-                pipe.send_text("".join(keys))
-                return jmapsync(*arguments)
-
-            yield run
-
     def test_everything_is_asked(self, dialogue: Dialogue, home: Home) -> None:
         keys = [
             *(ERASE, "work", ENTER),  # the name
@@ -234,16 +249,54 @@ class TestOnATerminal:
         assert (done.code, home.config.exists()) == (130, False)
 
 
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Dialogue(Protocol):
-        def __call__(self, *arguments: str, keys: list[str]) -> Result: ...
-
-
-@pytest.mark.parametrize("name", ["config"])
-def test_a_configuration_that_is_named_is_the_one_that_is_written(jmapsync: Command, home: Home, tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
+def test_a_configuration_that_is_named_is_the_one_that_is_written(jmapsync: Command, home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "config"
     done = jmapsync("-c", str(path), *common(home), "--yes")
     assert (done.code, home.config.exists(), path.exists()) == (0, False, True)
     assert f"jmapsync -c {path} sync home" in done.out
+
+
+class TestByOauth:
+    OPTIONS = ("--name", "home", "--kinds", "mail", "--root", "x", "--include", "*", "--backup", "--sync", "--no-service")
+
+    @pytest.fixture
+    def world(self, server: DemoServer) -> Iterator[LiveWorld]:
+        """An authorization server that issues tokens for the JMAP server."""
+        with authority() as world:
+            server.credentials.issuer = world.metadata["issuer"]
+            server.credentials.introspect = world.accepts
+            yield world
+
+    def tokens(self, world: LiveWorld) -> list[str]:
+        return [token for family in world.families for token in (family.refresh, *family.access)]
+
+    def test_a_script_needs_a_browser_anywhere_and_no_terminal(self, jmapsync: Command, home: Home, world: LiveWorld) -> None:
+        done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--device", *self.OPTIONS)
+        assert done.code == 0
+        assert "ABCD-EFGH" in done.err
+        account = load(home.config).accounts["home"]
+        assert (account.auth, account.user, account.keyring) == ("oauth", "", False)
+        assert (home.path / "x/INBOX").is_dir()
+        text = home.config.read_text() + done.out + done.err
+        assert self.tokens(world)
+        assert [token for token in self.tokens(world) if token in text] == []
+
+    def test_it_is_proposed_first(self, dialogue: Dialogue, home: Home, world: LiveWorld) -> None:
+        done = dialogue("init", "--url", home.url, *self.OPTIONS, keys=[ENTER, "y", ENTER])
+        assert done.code == 0
+        assert load(home.config).accounts["home"].auth == "oauth"
+
+    def test_tokens_are_revoked_where_the_account_is_not_written(self, dialogue: Dialogue, home: Home, world: LiveWorld) -> None:
+        done = dialogue("init", "--url", home.url, "--auth", "oauth", *self.OPTIONS, keys=["n", ENTER])
+        assert (done.code, home.config.exists(), list(home.state.rglob("signin"))) == (0, False, [])
+        assert [family.is_revoked for family in world.families] == [True]
+
+    def test_tokens_are_revoked_where_an_answer_is_wrong(self, jmapsync: Command, home: Home, world: LiveWorld) -> None:
+        done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--device", "--yes", "--kinds", "sieve")
+        assert (done.code, list(home.state.rglob("signin"))) == (2, [])
+        assert [family.is_revoked for family in world.families] == [True]
+
+    def test_a_server_without_it_says_why(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--yes")
+        assert (done.code, home.config.exists()) == (5, False)
+        assert "OAuth" in done.err
