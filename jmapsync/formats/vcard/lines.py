@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import quopri
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.contentline import BOM, WIDTH, Line, Params, cut, escape, fold, read_params, read_values, unfold, write_params
@@ -27,6 +28,8 @@ _GROUP = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _CHARSET = re.compile(rb"[^:]*;CHARSET=([^;:]+)", re.IGNORECASE)
 _BARE_21 = re.compile(r"\\(?!;)|,|\r\n?|\n")
 _ESCAPED_21 = {"\\": "\\\\", ",": "\\,", "\r\n": "\\n", "\r": "\\n", "\n": "\\n"}
+_LONGEST_CACHED = 50
+"""Characters of a name, its group included, that is worth remembering."""
 _ENCODINGS = frozenset({"7BIT", "8BIT", "QUOTED-PRINTABLE", "BASE64", "B"})
 _KINDS = frozenset({"INLINE", "CONTENT-ID", "CID", "URL"})
 
@@ -141,10 +144,7 @@ def _line(text: str, *, old: bool) -> Line:
     params: Params = {}
     if listed:
         _read_params(listed, params, decode=not old)
-    group, _, name = name.rpartition(".")
-    name, group = name.strip().upper(), group.strip()
-    if not _NAME.match(name) or (group and not _GROUP.match(group)):
-        raise ValueError("has a name that no property can have")
+    name, group = _name_of(name) if len(name) <= _LONGEST_CACHED else _name_of.__wrapped__(name)
     if "encoding" in params or "charset" in params:
         value = _transferred(value, params)
     if old and name != "CATEGORIES" and "encoding" not in params:
@@ -152,6 +152,16 @@ def _line(text: str, *, old: bool) -> Line:
     elif "\n" in value:
         value = value.replace("\n", "\\n")
     return Line(name, value, params, group)
+
+
+@lru_cache(maxsize=1024)  # all cards have the same few
+def _name_of(text: str) -> tuple[str, str]:
+    """Return the name of a line in upper case, and its group. Raise ValueError for one that no property can have."""
+    group, _, name = text.rpartition(".")
+    name, group = name.strip().upper(), group.strip()
+    if not _NAME.match(name) or (group and not _GROUP.match(group)):
+        raise ValueError("has a name that no property can have")
+    return name, group
 
 
 def _read_params(text: str, params: Params, *, decode: bool) -> None:
