@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -129,20 +130,22 @@ async def _restore(
 
 def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, ForeignTree]:
     """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
-    known = Ledger.copy_of(account.state_dir / LEDGER)
-    kind = KINDS[source.config.kind]
-    folders = known.folders(kind.containers.kind)
-    roles: dict[str, str] = {}
-    for role, ref in _roles(known, kind) if not is_own else ():
-        record = known.by_ref(kind.containers.kind, [ref]).get(ref)
-        if record is not None and record.key in folders:
-            roles[folders[record.key][0]] = role
-    tables = dict(folders.values()) if kind is MAIL else {}
-    foreign = ForeignTree(source.is_mirror, tables, roles)
-    if source.is_mirror:
-        known.forget_server()
-        return known, foreign
-    known.close()
+    with ExitStack() as opened:
+        known = Ledger.copy_of(account.state_dir / LEDGER)
+        opened.callback(known.close)
+        kind = KINDS[source.config.kind]
+        folders = known.folders(kind.containers.kind)
+        roles: dict[str, str] = {}
+        for role, ref in _roles(known, kind) if not is_own else ():
+            record = known.by_ref(kind.containers.kind, [ref]).get(ref)
+            if record is not None and record.key in folders:
+                roles[folders[record.key][0]] = role
+        tables = dict(folders.values()) if kind is MAIL else {}
+        foreign = ForeignTree(source.is_mirror, tables, roles)
+        if source.is_mirror:
+            known.forget_server()
+            opened.pop_all()
+            return known, foreign
     return Ledger.copy_of(None), foreign
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -292,4 +293,5 @@ def test_every_call_of_every_port_is_a_place_to_die(base: Path) -> None:
     assert {f"MailSide.{name}" for name in ("observe", "read", "write")} <= calls
     assert {"rename", "link", "unlink", "mkdir", "open", "write", "fsync", "replace", "send", "answer"} <= calls
     assert {"Ledger.transaction about to commit", "Ledger.transaction committed"} <= set(trace)
-    assert isinstance(Fate().wrap(Ledger.copy_of(None)).note("nothing"), str)
+    with closing(Ledger.copy_of(None)) as ledger:
+        assert isinstance(Fate().wrap(ledger).note("nothing"), str)
