@@ -10,6 +10,7 @@ Properties that no table names may have any type.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.objects import MalformedError
@@ -29,17 +30,22 @@ DEPTH: Final = 64
 OVERRIDES: Final = 5_000
 """Occurrences of a series that differ from it; each is an object."""
 CHANGES: Final = 10_000
-"""Time zone transitions computed for the VTIMEZONEs of a file: those of Outlook begin in 1601 and have some 900."""
+"""Time zone transitions computed for the VTIMEZONEs of a file."""
+_TOO_MANY: Final = f"Its time zones change the clock more than the {CHANGES:,} times that are computed."
+_HORIZON: Final = 2037
 _PERIODS: Final = {"YEARLY": 1, "MONTHLY": 12, "WEEKLY": 53, "DAILY": 366}
 _WEEKS_OF_A_MONTH: Final = 5
 _FIRST: Final = 1970
 _YEARS_AHEAD: Final = 4
 """Years after the start of an object in which a zone is compared (formats.ical.zones)."""
+_YEARS_COMPUTED: Final = 12
+"""Years of a rule that occurs once a year without end which are computed to compare it (formats.ical.observances)."""
 _SEARCH: Final = 2_000
 _PLAIN = re.compile(
     r"FREQ=\w+|UNTIL=\w+|WKST=\w\w|INTERVAL=1|BYMONTH=\d{1,2}|BYDAY=(?:[+-]?[1-4])?[A-Z]{2}|BYMONTHDAY=(?:-1|[12]?\d)(?:,[12]?\d)*"
 )
 """The parts of a rule that occurs every year, as those of all time zones do."""
+_ENDLESS = re.compile(r"FREQ=YEARLY(?:;(?:INTERVAL=1|WKST=\w\w|BYMONTH=\d{1,2}|BYDAY=[+-]?[1-5][A-Z]{2}|BYMONTHDAY=-?\d{1,2}))*")
 _FOLDED = re.compile(rb"\n[ \t]")
 _RESOURCE = ("kind", "uri", "mediaType", "label")
 _EVENT = (
@@ -136,6 +142,12 @@ class Clock:
     def __init__(self) -> None:
         self._changes = 0
 
+    def check_zone(self, text: str) -> None:
+        """Raise MalformedError if the rules of the VTIMEZONEs so far and of this text have too many transitions."""
+        self._changes += _cost(text)
+        if self._changes > CHANGES:
+            raise MalformedError(_TOO_MANY)
+
     def check(self, lines: Iterable[str], year: int) -> None:
         """Raise MalformedError if the rules of a VTIMEZONE, up to a year, have too many transitions."""
         first = _FIRST
@@ -149,9 +161,28 @@ class Clock:
             elif name == "RDATE":
                 self._changes += value.count(",") + 1
             elif name == "RRULE":
-                self._changes += _each_year(value.upper()) * (max(year - first, 0) + _YEARS_AHEAD) + _searched(value.upper())
+                span = max(year - first, 0)
+                if _ENDLESS.fullmatch(value.upper()):
+                    span = min(span, _YEARS_COMPUTED)
+                self._changes += _each_year(value.upper()) * (span + _YEARS_AHEAD) + _searched(value.upper())
             if self._changes > CHANGES:
-                raise MalformedError(f"Its time zones change the clock more than the {CHANGES:,} times that are worked out.")
+                raise MalformedError(_TOO_MANY)
+
+    @property
+    def changes(self) -> int:
+        """Return the transitions counted."""
+        return self._changes
+
+
+@lru_cache(maxsize=1024)
+def _cost(text: str) -> int:
+    """Return the transitions of a VTIMEZONE, until the tz database ends; more than the bound for too many."""
+    clock = Clock()
+    try:
+        clock.check(text.split("\n"), _HORIZON)
+    except MalformedError:
+        return CHANGES + 1
+    return clock.changes
 
 
 def _each_year(rule: str) -> int:

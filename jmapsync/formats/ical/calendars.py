@@ -18,6 +18,7 @@ from jmapsync.formats.ical.lines import Component, join, parse
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, Source, Target
+from jmapsync.formats.ical.own_zones import resolved
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
@@ -73,7 +74,7 @@ def _value(calendar: Component, name: str) -> str | None:
 def _read_entries(calendar: Component, source: Source) -> list[Object]:
     """Return the objects of a calendar: main objects with their overrides, and instances without a main object."""
     components = [component for component in calendar.components if component.name in TYPES]
-    source.start(line for component in components for line in component.lines if line.name == "DTSTART")
+    source.start(components)
     common: Object = {}
     prodid, method = _value(calendar, "PRODID"), _value(calendar, "METHOD")
     if prodid is not None and prodid != PRODID:
@@ -99,7 +100,7 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
                 _read_override(component, source, *main)
     for item in found:
         item.update(common)
-    return found
+    return [resolved(item) for item in found] if source.has_own else found
 
 
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:
@@ -251,6 +252,9 @@ def _kept_calendars(item: Object) -> list[Any]:
 
 def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     """Return the lines of an object: its component, then those of its overrides in order."""
+    if target.keeps:
+        target.begin(item)
+        item = target.restored(item)
     overrides = item.get("recurrenceOverrides")
     keys = [at for at in overrides if is_local(at)] if isinstance(overrides, dict) else []
     dates = Form("date", None, None)

@@ -17,7 +17,6 @@ from jmapsync.formats.ical.recurrence import read_recurrence, write_recurrence
 from jmapsync.formats.ical.schedule import NAMES as TIMES
 from jmapsync.formats.ical.schedule import read_schedule, write_schedule
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
-from jmapsync.formats.ical.zones import is_zone
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
 ) -> tuple[Object, Series]:
     """Return the object of a VEVENT or VTODO, and the form of its times; `series` is that of its main component."""
     reading = Reading(component.name, TYPES[component.name])
+    source.begin(component)
     fields = _BY_NAME[component.name]
     times: Times = {}
     gathered: dict[str, list[Line]] = {name: [] for name in _GATHERED}
@@ -199,7 +199,7 @@ def _write_recurrence_id(item: Object, writing: Writing, target: Target, form: F
     elif (form.kind == "date" or noted.get("valueType") == "date") and local.endswith(MIDNIGHT) and zone is None:
         shape = Form("date", None, None)
     else:
-        if zone is not None and not is_zone(zone):
+        if zone is not None and not target.is_zone(zone):
             writing.leave("recurrenceIdTimeZone", zone)
             zone = None
         shape = form_of(zone, writing, "recurrenceId", ("recurrence-id",), target)

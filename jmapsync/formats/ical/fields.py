@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from jmapsync.formats.contentline import escape, unescape
 
@@ -64,7 +64,7 @@ def to_utc(value: str) -> str | None:
     return None if found is None or found[1] == "date" else f"{found[0]}Z"
 
 
-def is_local(value: object) -> bool:
+def is_local(value: object) -> TypeGuard[str]:
     """Return whether a value is an existing LocalDateTime."""
     if not isinstance(value, str) or not _LOCAL.fullmatch(value):
         return False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jmapsync.formats.checks import Clock
 from jmapsync.formats.contentline import Line, write_params
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, to_local
-from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, vtimezone, years, zone_of_name, zone_of_rules
+from jmapsync.formats.ical.observances import HORIZON, rules_of
+from jmapsync.formats.ical.own_zones import restored, tzid_of, year_of
+from jmapsync.formats.ical.vtimezones import vtimezone, years
+from jmapsync.formats.ical.zone_match import zone_of_rules
+from jmapsync.formats.ical.zones import UTC_ZONE, is_own, is_zone, moved, zone_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +20,13 @@ if TYPE_CHECKING:
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
+
+
+UNKNOWN: Final = "X-JMAPSYNC-TZID"
+"""The parameter that keeps a TZID whose VTIMEZONE is missing: a TZID without one makes the file invalid (RFC 5545, 3.2.19)."""
+ZONES: Final = ("TZID", UNKNOWN)
+"""The parameters of a line that say its time zone."""
+_STARTS = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "EXDATE"})
 
 
 class Moment(NamedTuple):
@@ -26,7 +37,7 @@ class Moment(NamedTuple):
     form: str
     """"date", "local" or "utc"."""
     zone: str | None
-    """The IANA name of its zone."""
+    """Its zone: an IANA name, or the text of a VTIMEZONE."""
     tzid: str | None
     """The TZID, if it is not an IANA name."""
 
@@ -34,30 +45,65 @@ class Moment(NamedTuple):
 class Source:
     """The time zones of a file being read."""
 
-    __slots__ = ("_clock", "_known", "_year", "vtimezones")
+    __slots__ = ("_clock", "_component", "_components", "_known", "_texts", "_year", "_years", "has_own", "vtimezones")
 
     def __init__(self, components: Iterable[Component]) -> None:
         self.vtimezones: dict[str, Component] = {}
         for component in components:
             if component.name == "VTIMEZONE" and (tzid := component.first("TZID")) is not None:
                 self.vtimezones.setdefault(tzid.value, component)
-        self._known: dict[str, str | None] = {}
+        self._known: dict[tuple[str, int], str | None] = {}
+        self._texts: dict[str, str] = {}
         self._clock = Clock()
+        self._components: list[Component] = []
+        self._component: Component | None = None
+        self._year = 0
+        self._years: dict[str, int] = {}
+        self.has_own = False
+        """Whether a zone was met that no IANA zone is known to equal for all time."""
+
+    def start(self, components: list[Component]) -> None:
+        """Set the components whose zones are asked for: those of one UID are compared from the year of its first time."""
+        self._components = components
+
+    def begin(self, component: Component) -> None:
+        """Set the component that is read next."""
+        self._component = component
         self._year = 0
 
-    def start(self, lines: Iterable[Line]) -> None:
-        """Set the year from which the zones of the file are compared: that of its first start."""
-        for line in lines:
-            found = to_local(line.value)
-            if found is not None and not self._year:
-                self._year = int(found[0][:4])
+    def _begun(self) -> int:
+        """Return the year in which the object of the component begins."""
+        if not self._years:
+            for component in self._components:
+                given = [line.value[:4] for line in component.lines if line.name in _STARTS]
+                year = min((int(year) for year in given if year.isdecimal()), default=HORIZON)
+                uid = uid_of(component)
+                self._years[uid] = min(year, self._years.get(uid, HORIZON))
+        return HORIZON if self._component is None else self._years[uid_of(self._component)]
 
     def zone(self, tzid: str) -> str | None:
-        """Return the IANA zone of a TZID: by its name, by X-LIC-LOCATION of its VTIMEZONE, or by its rules."""
-        if tzid not in self._known:
-            component = self.vtimezones.get(tzid)
-            self._known[tzid] = zone_of_tzid(tzid, None if component is None else list(_lines(component)), self._year, self._clock)
-        return self._known[tzid]
+        """Return the zone of a TZID: the IANA zone with the rules of its VTIMEZONE, else its text; by its name if it has none."""
+        component = self.vtimezones.get(tzid)
+        if component is None:
+            return zone_of_name(tzid)
+        self._year = self._year or self._begun()
+        key = tzid, self._year
+        if key not in self._known:
+            text = self._text(tzid, component)
+            zone = zone_of_rules(tzid, text, self._year)
+            self._known[key] = zone or (zone_of_name(tzid) if rules_of(text) is None else text)
+        zone = self._known[key]
+        self.has_own = self.has_own or is_own(zone)
+        return zone
+
+    def _text(self, tzid: str, component: Component) -> str:
+        """Return the text of a VTIMEZONE. Raise MalformedError if those of the file have too many transitions."""
+        if tzid not in self._texts:
+            lines: list[str] = []
+            _add_lines(component, lines)
+            self._texts[tzid] = text = "\n".join(lines)
+            self._clock.check_zone(text)
+        return self._texts[tzid]
 
     def keep(self, reading: Reading, tzid: str) -> None:
         """Keep the VTIMEZONE of a TZID that is not an IANA name."""
@@ -71,29 +117,19 @@ class Source:
                 self.keep(reading, tzid)
 
 
-def _lines(component: Component) -> Iterable[str]:
-    yield f"BEGIN:{component.name}"
-    for line in component.lines:
-        yield f"{line.name}{write_params(line.params)}:{line.value}"
+def uid_of(component: Component) -> str:
+    """Return the UID of a component as it is written; empty if it has none."""
+    uid = component.first("UID")
+    return "" if uid is None else uid.value
+
+
+def _add_lines(component: Component, lines: list[str]) -> None:
+    lines.append(f"BEGIN:{component.name}")
+    for name, value, params, _ in component.lines:
+        lines.append(f"{name}{write_params(params)}:{value}" if params else f"{name}:{value}")
     for inner in component.components:
-        yield from _lines(inner)
-    yield f"END:{component.name}"
-
-
-def zone_of_tzid(tzid: str, lines: list[str] | None, year: int, clock: Clock) -> str | None:
-    """Return the IANA zone of a TZID; `lines` are those of its VTIMEZONE, if there is one.
-
-    Raise MalformedError if its rules have too many transitions.
-    """
-    by_name = zone_of_name(tzid)
-    if by_name is not None or lines is None:
-        return by_name
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name == "X-LIC-LOCATION" and is_zone(value):
-            return zone_of_name(value)
-    clock.check(lines, year)
-    return zone_of_rules("\r\n".join([*lines, ""]), year)
+        _add_lines(inner, lines)
+    lines.append(f"END:{component.name}")
 
 
 def read_moment(line: Line, source: Source, text: str | None = None) -> Moment | None:
@@ -107,7 +143,7 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
     if form == "utc":
         return Moment(local, form, UTC_ZONE, None)
     if form == "date" or "TZID" not in line.params:
-        return Moment(local, form, None, None)
+        return Moment(local, form, None, line.params[UNKNOWN][0] if UNKNOWN in line.params and form == "local" else None)
     tzid = line.params["TZID"][0]
     zone = source.zone(tzid)
     return Moment(local, form, zone, None if zone == tzid else tzid)
@@ -116,51 +152,91 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
 class Target:
     """The time zones of a file being written, and the years to cover."""
 
-    __slots__ = ("_clock", "_kept", "_used", "_year", "_zones", "endless", "moments")
+    __slots__ = ("_clock", "_kept", "_named", "_texts", "_used", "_years", "endless", "keeps", "moments", "year")
 
-    def __init__(self, objects: Iterable[Object]) -> None:
+    def __init__(self, objects: list[Object]) -> None:
         self._kept: dict[str, list[str]] = {}
-        self._used: dict[str, None] = {}
-        self._zones: dict[str, str | None] = {}
+        self._texts: dict[str, str] = {}
+        self._used: dict[str, bool] = {}
+        self._named: set[object] = set()
+        self._years: dict[str, int] = {}
         self._clock = Clock()
-        self._year = 0
         self.moments: list[str] = []
         self.endless = False
+        self.keeps: bool
+        """Whether the objects keep VTIMEZONEs of their files."""
+        self.year = HORIZON
+        """The year in which the object being written begins."""
         for item in objects:
-            self._read(item)
+            if "iCalendar" in item:
+                self._read(item)
+            if "recurrenceOverrides" in item:
+                for patch in _patches(item):
+                    self._read(patch)
+        self.keeps = bool(self._texts)
+        for item in objects if self.keeps else ():
+            uid = str(item.get("uid"))
+            self._years[uid] = min(year_of(item), self._years.get(uid, HORIZON))
+            for held in (item, *_patches(item)):
+                self._named.update(held.get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone"))
 
     def _read(self, item: Object) -> None:
         kept = item.get("iCalendar")
-        components = kept.get("components") if isinstance(kept, dict) else None
+        components = item.get("iCalendar/components", kept.get("components") if isinstance(kept, dict) else None)
         for value in components if isinstance(components, list) else ():
             if not (isinstance(value, list) and value and value[0] == "vtimezone"):
                 continue
             lines = list(jcal.to_lines(value))
             tzid = next((line[5:] for line in lines if line.startswith("TZID:")), None)
-            if tzid is not None:
+            if tzid is not None and tzid not in self._kept:
                 self._kept[tzid] = lines
-        if not self._year and isinstance(start := item.get("start") or item.get("due"), str) and start[:4].isdecimal():
-            self._year = int(start[:4])
+                self._texts[tzid] = text = "\n".join(lines)
+                self._clock.check_zone(text)
+
+    def begin(self, item: Object) -> None:
+        """Set the object that is written next."""
+        self.year = self._years.get(str(item.get("uid")), HORIZON)
+
+    def restored(self, item: Object) -> Object:
+        """Return an object with its times in the zones of its file, where they still say the same."""
+        texts = {tzid: text for tzid, text in self._texts.items() if not is_zone(tzid) or tzid not in self._named}
+        return restored(item, texts, self.year) if "iCalendar" in item else item
+
+    def is_zone(self, zone: object) -> bool:
+        """Return whether a zone can be written: an IANA zone, or one of the file."""
+        return is_zone(zone) or (is_own(zone) and self._texts.get(tzid_of(str(zone))) == zone)
 
     def tzid(self, zone: str | None, noted: object) -> str | None:
-        """Return the TZID to write for a zone: the file's own if it still stands for this zone."""
-        if not isinstance(noted, str) or not noted:
+        """Return the TZID to write for a zone: the file's own if it stands for it; without a zone, that of the file."""
+        if not isinstance(noted, str) or not noted or (is_zone(noted) and noted in self._named):
             return zone
-        if noted not in self._zones:
-            self._zones[noted] = zone_of_tzid(noted, self._kept.get(noted), self._year, self._clock)
-        return noted if self._zones[noted] == zone else zone
+        text = self._texts.get(noted)
+        if zone is None:
+            return noted if text is None and zone_of_name(noted) is None else None
+        return noted if text is not None and zone_of_rules(noted, text, self.year) == zone else zone
 
-    def use(self, tzid: str) -> None:
-        """Record that a line uses a zone."""
-        self._used[tzid] = None
+    def use(self, tzid: str, zone: str | None = None) -> None:
+        """Record that a line uses a zone; `zone` is its IANA name if the TZID is that name."""
+        if tzid not in self._used or tzid != zone:
+            self._used[tzid] = tzid != zone
 
     def vtimezones(self) -> list[str]:
         """Return the lines of the VTIMEZONEs of all used zones: the kept ones, and those of IANA zones."""
         first, last = years(self.moments, endless=self.endless)
         lines: list[str] = []
-        for tzid in sorted(self._used):
-            lines.extend(self._kept.get(tzid) or vtimezone(tzid, first, last))
+        for tzid, own in sorted(self._used.items()):
+            if not own:
+                lines.extend(vtimezone(tzid, first, last))
+            elif tzid in self._kept:
+                lines.extend(self._kept[tzid])
+            elif (zone := zone_of_name(tzid)) is not None:
+                lines.extend(f"TZID:{tzid}" if line == f"TZID:{zone}" else line for line in vtimezone(zone, first, last))
         return lines
+
+
+def _patches(item: Object) -> list[Object]:
+    overrides = item.get("recurrenceOverrides")
+    return [patch for patch in overrides.values() if isinstance(patch, dict)] if isinstance(overrides, dict) else []
 
 
 class Form(NamedTuple):
@@ -169,7 +245,9 @@ class Form(NamedTuple):
     kind: str
     """"date", "local" or "utc"."""
     zone: str | None
+    """An IANA name, or the text of a VTIMEZONE."""
     tzid: str | None
+    """The TZID to write; without a zone, one that nobody knows."""
 
     def write(self, local: str, target: Target) -> tuple[str, dict[str, str | list[str]]]:
         """Return value and parameters of a line for a date-time."""
@@ -180,7 +258,9 @@ class Form(NamedTuple):
             return f"{basic(local)}Z", {}
         if self.tzid is None:
             return basic(local), {}
-        target.use(self.tzid)
+        if self.zone is None:
+            return basic(local), {UNKNOWN: self.tzid}
+        target.use(self.tzid, self.zone)
         return basic(local), {"TZID": self.tzid}
 
 
@@ -189,6 +269,8 @@ def form_of(zone: object, writing: Writing, path: str, names: tuple[str, ...], t
     name = zone if isinstance(zone, str) else None
     if name == UTC_ZONE:
         return Form("utc", name, None)
+    if name is not None and is_own(name):
+        return Form("local", name, tzid_of(name))
     params: Any = writing.noted(path, *names).get("parameters")
     return Form("local", name, target.tzid(name, params.get("tzid") if isinstance(params, dict) else None))
 

@@ -9,10 +9,12 @@ from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import at as moment_at
 from jmapsync.formats.ical.fields import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.kept import OF_CALENDAR, extra, keep_in
-from jmapsync.formats.ical.moments import as_of, read_moment
+from jmapsync.formats.ical.moments import ZONES, as_of, read_moment
+from jmapsync.formats.ical.own_zones import tzid_of
 from jmapsync.formats.ical.rules import Clock, is_same, read_rule, read_until, write_rule, write_until
 from jmapsync.formats.ical.schedule import seconds_between
-from jmapsync.formats.ical.zones import UTC_ZONE
+from jmapsync.formats.ical.zones import UTC_ZONE, is_own
+from jmapsync.formats.objects import as_object
 from jmapsync.formats.patch import apply_fitting, diff
 from jmapsync.formats.pointer import join, split
 
@@ -43,7 +45,6 @@ FIXED: Final = frozenset(
 """Properties that an override cannot change (jscalendarbis, 3.3.4)."""
 _LINES_OF: Final = {"organizerCalendarAddress": "ORGANIZER", "privacy": "CLASS"}
 """Lines of an override that are kept if they differ from the main component's, because the patch cannot express them."""
-_TZID: Final = ("TZID",)
 
 
 def read_recurrence(reading: Reading, times: Times, source: Source, series: Series | None) -> None:
@@ -76,7 +77,7 @@ def _until_text(text: str) -> str | None:
 def _read_dates(reading: Reading, line: Line, source: Source, series: Series) -> None:
     overrides = reading.item.setdefault("recurrenceOverrides", {})
     unread: list[str] = []
-    params = extra(line, _TZID)
+    params = extra(line, ZONES)
     for text in line.value.split(","):
         first, _, last = text.partition("/")
         moment = read_moment(line, source, first)
@@ -148,7 +149,7 @@ def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
 def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
     """Return the patch of a main object's instance for a component with RECURRENCE-ID."""
     base = base_of(main, instance["recurrenceId"])
-    after = dict(instance)
+    after = _without_zones(instance, main)
     for name, line_name in _LINES_OF.items():
         kept = (after.get("iCalendar") or {}).get("properties", [])
         others = [value for value in kept if value[0] != line_name.lower()]
@@ -168,6 +169,19 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
     return patch
 
 
+def _without_zones(instance: Object, main: Object) -> Object:
+    """Return an instance without the VTIMEZONEs that its main object keeps."""
+    kept, own = main.get("iCalendar"), instance.get("iCalendar")
+    if not isinstance(own, dict) or "components" not in own:
+        return dict(instance)
+    zones = [value for value in as_object(kept).get("components", ()) if value[0] == "vtimezone"]
+    components = [value for value in own["components"] if value not in zones]
+    left = {name: value for name, value in {**own, "components": components}.items() if name != "components" or value}
+    if left.keys() <= {"@type", "name"}:
+        return {name: value for name, value in instance.items() if name != "iCalendar"}
+    return {**instance, "iCalendar": left}
+
+
 def keep_date(main: Object, at: str, series: Series) -> None:
     """Keep the RDATE or EXDATE of an occurrence with an override: the patch can express only one of the two."""
     patch = main["recurrenceOverrides"][at]
@@ -177,7 +191,8 @@ def keep_date(main: Object, at: str, series: Series) -> None:
     kind = "date" if series.clock.whole_days else "date-time"
     if "duration" in patch and not series.clock.whole_days:
         value, kind = [value, patch["duration"]], "period"
-    keep_in(main, "properties", [name, {"tzid": zone} if zone not in (None, UTC_ZONE) else {}, kind, value])
+    tzid = tzid_of(zone) if zone is not None and is_own(zone) else zone
+    keep_in(main, "properties", [name, {"tzid": tzid} if tzid not in (None, UTC_ZONE) else {}, kind, value])
 
 
 def instance_of(main: Object, at: str, patch: Patch) -> tuple[Object, Patch]:

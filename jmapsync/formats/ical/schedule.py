@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.ical.fields import MIDNIGHT, at, common_duration, days_between, duration, is_local, plus, span
 from jmapsync.formats.ical.kept import extra
-from jmapsync.formats.ical.moments import Form, Moment, as_of, form_of, read_moment
+from jmapsync.formats.ical.moments import ZONES, Form, Moment, as_of, form_of, read_moment
 from jmapsync.formats.ical.rules import Clock
-from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, to_utc, to_zone
+from jmapsync.formats.ical.zones import UTC_ZONE, to_utc, to_zone
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Times = dict[str, list["Line"]]
 """Lines with times, by name."""
 NAMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "EXDATE", "SHOW-WITHOUT-TIME"})
-_TZID = ("TZID",)
 
 
 class Series(NamedTuple):
@@ -91,7 +90,7 @@ def _note(reading: Reading, path: str, lines: list[Line] | None, moment: Moment,
     """Record what the object does not express of a line: its own TZID, a date among times."""
     if not lines:
         return
-    params = extra(lines[0], _TZID) if path != "start" or lines[0].name == "DTSTART" else {}
+    params = extra(lines[0], ZONES) if path != "start" or lines[0].name == "DTSTART" else {}
     if moment.tzid is not None:
         params["TZID"] = [moment.tzid]
         source.keep(reading, moment.tzid)
@@ -101,7 +100,7 @@ def _note(reading: Reading, path: str, lines: list[Line] | None, moment: Moment,
 
 
 def _read_recurrence_id(reading: Reading, line: Line, moment: Moment, source: Source, series: Series | None) -> None:
-    params = extra(line, _TZID)
+    params = extra(line, ZONES)
     if series is not None:
         clock = series.clock
         local = as_of(moment, clock.zone, whole_days=clock.whole_days, time=series.time)
@@ -144,7 +143,7 @@ def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bo
         if seconds is None or seconds < 0:
             return False
         reading.item["duration"] = duration(1, 0, seconds)
-    params = extra(line, _TZID)
+    params = extra(line, ZONES)
     if end.tzid is not None and end.tzid != start.tzid:
         params["TZID"] = [end.tzid]
         source.keep(reading, end.tzid)
@@ -181,7 +180,7 @@ def has_whole_days(item: Object, more: list[str]) -> bool:
 def write_schedule(item: Object, writing: Writing, target: Target, dates: Form | None) -> Form:
     """Write the times of an entry, and return the form of its start; `dates` is the form if all are dates."""
     zone = item.get("timeZone")
-    if zone is not None and not is_zone(zone):
+    if zone is not None and not target.is_zone(zone):
         writing.leave("timeZone", zone)
         zone = None
     path = "start" if "start" in item else "due"
@@ -207,7 +206,7 @@ def _write_span(item: Object, writing: Writing, target: Target, form: Form) -> N
     length, end_zone = item.get("duration"), item.get("endTimeZone")
     noted = writing.noted("duration", "dtend")
     if (end_zone is not None or noted) and is_local(item.get("start")):
-        end = _end(item, form, end_zone)
+        end = _end(item, form, end_zone, target)
         if end is not None:
             own = end_zone is not None or "tzid" in (noted.get("parameters") or {})
             shape = (
@@ -228,10 +227,10 @@ def _write_span(item: Object, writing: Writing, target: Target, form: Form) -> N
             target.moments.append(end)
 
 
-def _end(item: Object, form: Form, end_zone: Any) -> str | None:  # noqa: ANN401  # a value of JSON
+def _end(item: Object, form: Form, end_zone: Any, target: Target) -> str | None:  # noqa: ANN401  # a value of JSON
     """Return the local time of the end, if a reader of it gets the same duration."""
     parts = span(item.get("duration", "PT0S"))
-    if parts is None or (end_zone is not None and (not is_zone(end_zone) or end_zone == form.zone or form.zone is None)):
+    if parts is None or (end_zone is not None and (not target.is_zone(end_zone) or end_zone == form.zone or form.zone is None)):
         return None
     start, (_, days, seconds) = item["start"], parts
     if form.kind == "date":

@@ -1,0 +1,342 @@
+"""Compute the offsets of a VTIMEZONE from its observances (RFC 5545, 3.6.5), and those of an IANA zone, to compare them.
+
+Instants and local times are whole seconds since 1970-01-01T00:00:00. Rules that occur once a year are computed for the years asked
+for only: those of Outlook begin in 1601.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jmapsync.formats.checks import Clock
+from jmapsync.formats.objects import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+HORIZON: Final = 2037
+"""The year until which the tz database lists transitions; a rule without end is compared until then."""
+DAY: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_WEEK: Final = 7
+_LAST_YEAR: Final = 9998
+_DECADE: Final = 10
+_DAYS: Final = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?", re.ASCII)
+_OFFSET = re.compile(r"([+-]?)(\d\d)(\d\d)(\d\d)?", re.ASCII)
+_ORDINAL = re.compile(r"([+-]?[1-5])(MO|TU|WE|TH|FR|SA|SU)")
+_LAST_DAY: Final = 31
+_TOO_MANY: Final = 10_000
+
+
+class Yearly(NamedTuple):
+    """A rule that occurs once a year without end."""
+
+    first: int
+    """Its DTSTART as a local time."""
+    month: int
+    weekday: int | None
+    days: tuple[int, ...]
+    """Days of the month; negative ones count from its end. With a weekday, those it may fall on."""
+
+    def day(self, year: int) -> int | None:
+        """Return the local day of the occurrence in a year; None if there is none."""
+        begin = date(year, self.month, 1).toordinal()
+        length = (date(year + self.month // 12, self.month % 12 + 1, 1)).toordinal() - begin
+        for number in self.days:
+            place = begin + (number - 1 if number > 0 else length + number)
+            if begin <= place < begin + length and (self.weekday is None or (place - 1) % _WEEK == self.weekday):
+                return place - _EPOCH
+        return None
+
+
+class _Observance(NamedTuple):
+    before: int
+    after: int
+    onsets: tuple[int, ...]
+    """Instants of the transitions that are listed or come of a rule with an end."""
+    yearly: Yearly | None
+
+
+class Window(NamedTuple):
+    """The offsets of a zone between two instants."""
+
+    offset: int
+    """That at the first instant, in seconds east of UTC."""
+    changes: tuple[tuple[int, int], ...]
+    """Instants after it at which the offset changes, each with the offset from then on."""
+
+
+class Rules:
+    """The offsets that a VTIMEZONE defines."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        """Read the unfolded lines of the component. Raise MalformedError if they define no offset, or too many transitions."""
+        lines = list(lines)
+        Clock().check(lines, HORIZON)
+        observances = [found for inner in _blocks(lines) if (found := _observance(inner)) is not None]
+        if not observances:
+            raise MalformedError("Its time zone defines no offset.")
+        listed = [(onset, each.after, each.before) for each in observances for onset in each.onsets]
+        if len(listed) > _TOO_MANY:
+            raise MalformedError("Its time zone changes the clock too often.")
+        listed.sort(key=lambda change: change[0])
+        self._listed = listed
+        self._yearly = [(each, each.yearly) for each in observances if each.yearly is not None]
+        self.begin: int = listed[0][0]
+        """The first onset; what applies before it is undefined."""
+        self.end: int | None = listed[-1][0] if not self._yearly and len(listed) > 1 else None
+        """The last transition of a list of several, after which a program may have listed no more; None for rules without end."""
+        self._first, self._last = 1, 0
+        self._times: list[int] = []
+        self._offsets: list[int] = []
+
+    def _expand(self, first: int, last: int) -> None:
+        """Compute the transitions of some years, and of those computed before."""
+        if self._last:
+            first, last = min(first, self._first), max(last, self._last)
+        first, last = max(first, 1), min(last, _LAST_YEAR)
+        found = list(self._listed)
+        for each, rule in self._yearly:
+            for year in range(first, last + 1):
+                day = rule.day(year)
+                local = None if day is None else day * DAY + rule.first % DAY
+                if local is not None and local > rule.first:
+                    found.append((local - each.before, each.after, each.before))
+        found.sort(key=lambda change: change[0])
+        self._times = [change[0] for change in found]
+        self._offsets = [found[0][2], *(change[1] for change in found)]
+        self._first, self._last = first, last
+
+    def _cover(self, first: int, last: int) -> None:
+        low, high = _year(first), _year(last)
+        if not self._last or low <= self._first or high >= self._last:
+            self._expand(low - 1, high + 1)
+
+    def offset(self, instant: int) -> int:
+        """Return the offset at an instant."""
+        self._cover(instant, instant)
+        return self._offsets[bisect_right(self._times, instant)]
+
+    def to_instant(self, local: int) -> int:
+        """Return the instant of a local time: the earlier of two, and in a gap that of the offset before it (RFC 5545, 3.3.5)."""
+        self._cover(local, local)
+        earlier, later = self.offset(local - DAY), self.offset(local + DAY)
+        fits = sorted(local - offset for offset in {earlier, later} if self.offset(local - offset) == offset)
+        if fits:
+            return fits[0]
+        place = bisect_right(self._times, local - DAY)
+        for each in self._offsets[place : bisect_right(self._times, local + DAY) + 1]:
+            if self.offset(local - each) == each:
+                return local - each
+        return local - earlier
+
+    def window(self, begin: int, end: int) -> Window:
+        """Return the offsets between two instants."""
+        self._cover(begin, end)
+        place, stop = bisect_right(self._times, begin), bisect_right(self._times, end)
+        offset = first = self._offsets[place]
+        changes: list[tuple[int, int]] = []
+        for number in range(place, stop):
+            if number + 1 < stop and self._times[number + 1] == self._times[number]:
+                continue
+            if self._offsets[number + 1] != offset:
+                offset = self._offsets[number + 1]
+                changes.append((self._times[number], offset))
+        return Window(first, tuple(changes))
+
+
+class FileZone(tzinfo):
+    """The time zone of a VTIMEZONE."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Wrap its rules."""
+        self.rules = rules
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        """Return the offset at a local time."""
+        local = 0 if moment is None else seconds(moment)
+        return timedelta(seconds=local - self.rules.to_instant(local))
+
+    def dst(self, moment: datetime | None) -> timedelta | None:  # noqa: ARG002  # of the interface
+        """Return nothing: a VTIMEZONE does not say which part of its offset is summer time."""
+        return None
+
+    def tzname(self, moment: datetime | None) -> str | None:  # noqa: ARG002  # of the interface
+        """Return nothing: names are not needed."""
+        return None
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """Return the local time of an instant."""
+        return moment + timedelta(seconds=self.rules.offset(seconds(moment)))
+
+
+@lru_cache(maxsize=512)
+def rules_of(text: str) -> FileZone | None:
+    """Return the time zone of the unfolded lines of a VTIMEZONE; None if they define none."""
+    try:
+        return FileZone(Rules(text.split("\n")))
+    except (MalformedError, ValueError, OverflowError):
+        return None
+
+
+def seconds(moment: datetime) -> int:
+    """Return a date-time, whatever its zone, as seconds since 1970 on its own clock."""
+    return (moment.toordinal() - _EPOCH) * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+def _year(instant: int) -> int:
+    return date.fromordinal(min(max(instant // DAY + _EPOCH, 1), 3_651_695)).year  # to the end of 9998
+
+
+def _blocks(lines: list[str]) -> Iterator[dict[str, list[str]]]:
+    """Yield the lines of each observance, by name."""
+    block: dict[str, list[str]] | None = None
+    for line in lines:
+        head, _, value = line.partition(":")
+        name = head.partition(";")[0].upper()
+        if name == "BEGIN" and value.strip().upper() in ("STANDARD", "DAYLIGHT"):
+            block = {}
+        elif name == "END" and block is not None:
+            yield block
+            block = None
+        elif block is not None:
+            block.setdefault(name, []).append(value.strip())
+
+
+def _observance(block: dict[str, list[str]]) -> _Observance | None:
+    """Return an observance; None for one without the properties that are required."""
+    given = [block.get(name, [""])[0] for name in ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO")]
+    first, before, after = _local(given[0]), _seconds(given[1]), _seconds(given[2])
+    if first is None or before is None or after is None:
+        return None
+    locals_ = [first[0] + (before if first[1] else 0)]
+    for text in ",".join(block.get("RDATE", [])).split(","):
+        moment = _local(text.partition("/")[0])
+        if moment is not None:
+            locals_.append(moment[0] + (before if moment[1] else 0))
+    yearly: Yearly | None = None
+    for rule in block.get("RRULE", []):
+        found = _yearly(rule.upper(), locals_[0])
+        if found is None or yearly is not None:
+            locals_.extend(_occurrences(rule.upper(), locals_[0], before))
+        else:
+            yearly = found
+    return _Observance(before, after, tuple(sorted({local - before for local in locals_})), yearly)
+
+
+def _local(text: str) -> tuple[int, bool] | None:
+    """Return a DATE-TIME in seconds, and whether it is in UTC."""
+    match = _MOMENT.fullmatch(text.strip().upper())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, zulu = match.groups()
+    try:
+        ordinal = date(int(year), int(month), int(day)).toordinal()
+    except ValueError:
+        return None
+    return (ordinal - _EPOCH) * DAY + int(hour or 0) * 3600 + int(minute or 0) * 60 + int(second or 0), bool(zulu)
+
+
+def _seconds(text: str) -> int | None:
+    """Return a UTC-OFFSET in seconds."""
+    match = _OFFSET.fullmatch(text)
+    if match is None:
+        return None
+    sign, hours, minutes, rest = match.groups()
+    found = int(hours) * 3600 + int(minutes) * 60 + int(rest or 0)
+    return (-found if sign == "-" else found) if found < DAY else None
+
+
+def _parts(rule: str) -> dict[str, str]:
+    return {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in rule.split(";")) if name.strip()}
+
+
+def _yearly(rule: str, first: int) -> Yearly | None:
+    """Return a rule that occurs once a year without end; None for other rules."""
+    parts = _parts(rule)
+    parts.pop("WKST", None)
+    known = {"FREQ", "BYMONTH", "BYDAY", "BYMONTHDAY", "INTERVAL"}
+    if parts.get("FREQ") != "YEARLY" or parts.get("INTERVAL", "1") != "1" or not parts.keys() <= known:
+        return None
+    begin = date.fromordinal(first // DAY + _EPOCH)
+    month, by_day, by_date = parts.get("BYMONTH", str(begin.month)), parts.get("BYDAY"), parts.get("BYMONTHDAY")
+    if not month.isdecimal() or not 1 <= int(month) <= 12 or ("BYMONTH" not in parts and (by_day or by_date)):  # noqa: PLR2004
+        return None
+    if by_day is None:
+        days = (begin.day,) if by_date is None else _numbers(by_date)
+        return Yearly(first, int(month), None, days) if len(days) == 1 else None
+    if by_day in _DAYS and by_date is not None:
+        days = _numbers(by_date)
+        whole = len(days) == _WEEK and max(days) - min(days) == _WEEK - 1 and len(set(days)) == _WEEK and min(days) * max(days) > 0
+        return Yearly(first, int(month), _DAYS[by_day], days) if whole else None
+    match = _ORDINAL.fullmatch(by_day)
+    if match is None or by_date is not None:
+        return None
+    number = int(match[1])
+    days = tuple(range(number * _WEEK - 6, number * _WEEK + 1) if number > 0 else range(number * _WEEK, number * _WEEK + _WEEK))
+    return Yearly(first, int(month), _DAYS[match[2]], days)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the days of a BYMONTHDAY; none if one is invalid."""
+    try:
+        found = tuple(map(int, text.split(",")))
+    except ValueError:
+        return ()
+    return found if all(0 < abs(number) <= _LAST_DAY for number in found) else ()
+
+
+def _occurrences(rule: str, first: int, before: int) -> list[int]:
+    """Return the local times of any rule, to its end or the horizon. Raise ValueError if it is invalid."""
+    from dateutil.rrule import rrulestr  # noqa: PLC0415  # 10 ms, for rules that end, or occur other than once a year
+
+    parts = _parts(rule)
+    until = _local(parts.pop("UNTIL", ""))
+    last = (until[0] + (before if until[1] else 0)) if until is not None else (date(HORIZON + 1, 1, 1).toordinal() - _EPOCH) * DAY
+    begin = datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(seconds=first)
+    text = ";".join(f"{name}={value}" for name, value in parts.items())
+    found: list[int] = []
+    for moment in rrulestr(text, dtstart=begin):
+        local = seconds(moment)
+        if local > last or len(found) > _TOO_MANY:
+            break
+        found.append(local)
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _decade(zone: ZoneInfo, number: int) -> tuple[tuple[int, int], ...]:
+    """Return the changes of the offset of an IANA zone in ten years. None lists two in a week."""
+    place = (date(max(number * _DECADE, 1), 1, 1).toordinal() - _EPOCH) * DAY
+    end = (date(min(number * _DECADE + _DECADE, _LAST_YEAR + 1), 1, 1).toordinal() - _EPOCH) * DAY
+    offset, found = zone_offset(zone, place), []
+    while place < end:
+        ahead = min(place + _WEEK * DAY, end)
+        later = zone_offset(zone, ahead)
+        if later != offset:
+            low, high = place, ahead
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if zone_offset(zone, middle) == offset else (low, middle)
+            found.append((high, later))
+        place, offset = ahead, later
+    return tuple(found)
+
+
+def zone_offset(zone: ZoneInfo, instant: int) -> int:
+    """Return the offset of an IANA zone at an instant."""
+    moment = datetime.fromtimestamp(instant, zone)
+    offset = moment.utcoffset()
+    return 0 if offset is None else offset.days * DAY + offset.seconds
+
+
+def zone_changes(zone: ZoneInfo, begin: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return the changes of the offset of an IANA zone after one instant, up to another."""
+    decades = range(_year(begin) // _DECADE, _year(end) // _DECADE + 1)
+    return tuple(change for number in decades for change in _decade(zone, number) if begin < change[0] <= end)

@@ -1,0 +1,234 @@
+"""Time zones: the rules of the file decide; names choose among zones with the same rules."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tzlocal.windows_tz import win_tz
+
+from jmapsync.formats.ical import read_calendar, write_calendar
+from jmapsync.formats.ical.observances import zone_changes, zone_offset
+from jmapsync.formats.ical.vtimezones import vtimezone
+from jmapsync.formats.ical.windows import zone_of_windows
+from jmapsync.formats.ical.zone_match import zone_of_rules
+from jmapsync.formats.ical.zones import zone_of_name
+from tests.formats.ical.random_zones import problems
+
+US = ["FREQ=YEARLY;BYDAY=1SU;BYMONTH=11", "FREQ=YEARLY;BYDAY=2SU;BYMONTH=3"]
+OLD_US = ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10", "FREQ=YEARLY;BYDAY=1SU;BYMONTH=4"]
+EUROPE = ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10", "FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3"]
+
+
+def zone(tzid: str, standard: str, daylight: str, rules: list[str], *more: str, start: str = "16010101T020000") -> list[str]:
+    end = start.replace("T02", "T03").replace("T01", "T02") if rules is EUROPE else start
+    return [
+        *("BEGIN:VTIMEZONE", f"TZID:{tzid}", *more),
+        *("BEGIN:STANDARD", f"DTSTART:{end}", f"TZOFFSETFROM:{daylight}", f"TZOFFSETTO:{standard}", f"RRULE:{rules[0]}"),
+        *("END:STANDARD", "BEGIN:DAYLIGHT", f"DTSTART:{start}", f"TZOFFSETFROM:{standard}", f"TZOFFSETTO:{daylight}"),
+        *(f"RRULE:{rules[1]}", "END:DAYLIGHT", "END:VTIMEZONE"),
+    ]
+
+
+def fixed(tzid: str, offset: str) -> list[str]:
+    lines = ["BEGIN:STANDARD", "DTSTART:16010101T000000", f"TZOFFSETFROM:{offset}", f"TZOFFSETTO:{offset}", "END:STANDARD"]
+    return ["BEGIN:VTIMEZONE", f"TZID:{tzid}", *lines, "END:VTIMEZONE"]
+
+
+def file(*lines: str, zones: list[str] | None = None, more: tuple[str, ...] = ()) -> bytes:
+    head = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//EN", *(zones or [])]
+    event = ["BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", *lines, "END:VEVENT"]
+    return "\r\n".join([*head, *event, *more, "END:VCALENDAR", ""]).encode()
+
+
+def one(*lines: str, zones: list[str] | None = None) -> dict[str, Any]:
+    return read_calendar(file(*lines, zones=zones))[0]
+
+
+def instant(item: dict[str, Any], name: str = "start") -> str:
+    moment = datetime.fromisoformat(item[name]).replace(tzinfo=ZoneInfo(item["timeZone"])).astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%MZ")
+
+
+class TestTheRulesOfTheFileDecide:
+    @pytest.mark.parametrize(
+        ("tzid", "zones", "expected"),
+        [
+            ("(UTC-05:00) Eastern Time (US & Canada)", ("-0500", "-0400", US), "America/New_York"),
+            ("GMT-0500", ("-0500", "-0400", US), "America/New_York"),
+            ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", ("+0100", "+0200", EUROPE), "Europe/Berlin"),
+            ("tzone://Microsoft/Custom", ("+0100", "+0200", EUROPE), "Europe/Berlin"),
+            ("GMT+0100", ("+0100", "+0200", EUROPE), "Europe/Berlin"),
+            ("Romance Standard Time", ("+0100", "+0200", EUROPE), "Europe/Paris"),
+            ("Europe/Prague", ("+0100", "+0200", EUROPE), "Europe/Prague"),
+            ("/example.org/20260101/Europe/Rome", ("+0100", "+0200", EUROPE), "Europe/Rome"),
+            ("America/Denver", ("-0500", "-0400", US), "America/New_York"),
+            ("Eastern Standard Time", ("+0100", "+0200", EUROPE), "Europe/Berlin"),
+        ],
+    )
+    def test_a_name_never_beats_them(self, tzid: str, zones: tuple[str, str, list[str]], expected: str) -> None:
+        item = one(f'DTSTART;TZID="{tzid}":20240701T120000', "RRULE:FREQ=DAILY", zones=zone(tzid, *zones))
+        assert item["timeZone"] == expected
+        assert "recurrenceOverrides" not in item
+
+    def test_x_lic_location_chooses_among_zones_with_the_same_rules(self) -> None:
+        for location, expected in (("Europe/Vienna", "Europe/Vienna"), ("America/Lima", "Europe/Berlin")):
+            zones = zone("mine", "+0100", "+0200", EUROPE, f"X-LIC-LOCATION:{location}")
+            assert one("DTSTART;TZID=mine:20240701T120000", zones=zones)["timeZone"] == expected
+
+    def test_a_zone_of_other_rules_with_the_offset_of_the_day_serves_for_that_day(self) -> None:
+        item = one("DTSTART;TZID=Old Eastern:20240320T120000", zones=zone("Old Eastern", "-0500", "-0400", OLD_US))
+        assert instant(item) == "2024-03-20T17:00Z"
+
+    def test_a_list_of_some_years_with_the_name_of_a_zone_is_that_zone(self) -> None:
+        lines = list(vtimezone("Europe/Berlin", 2026, 2026))
+        item = one("DTSTART;TZID=Europe/Berlin:20260105T120000", "RRULE:FREQ=WEEKLY", zones=lines)
+        assert (item["timeZone"], "recurrenceOverrides" in item) == ("Europe/Berlin", False)
+        assert one("DTSTART;TZID=Europe/Berlin:20300705T120000", zones=lines)["timeZone"] == "Europe/Berlin"
+
+    def test_before_its_first_onset_a_vtimezone_says_nothing(self) -> None:
+        zones = zone("Europe/London", "+0000", "+0100", EUROPE, start="19810329T010000")
+        assert one("DTSTART;TZID=Europe/London:19700601T120000", zones=zones)["timeZone"] == "Europe/London"
+
+    def test_an_unreadable_vtimezone_leaves_the_name(self) -> None:
+        zones = ["BEGIN:VTIMEZONE", "TZID:Europe/Berlin", "END:VTIMEZONE"]
+        assert one("DTSTART;TZID=Europe/Berlin:20260101T120000", zones=zones)["timeZone"] == "Europe/Berlin"
+
+    def test_random_zones_keep_their_instants(self) -> None:
+        assert list(problems(40, 2026)) == []
+
+    def test_a_change_an_hour_off_moves_no_occurrence_by_day(self) -> None:
+        """Some programs write 02:00 for both changes of Central Europe: wrong for an hour of one night a year."""
+        zones = [line.replace("T030000", "T020000") for line in zone("mine", "+0100", "+0200", EUROPE)]
+        item = one("DTSTART;TZID=mine:20240701T120000", "RRULE:FREQ=DAILY", zones=zones)
+        assert (item["timeZone"], "recurrenceOverrides" in item) == ("Europe/Berlin", False)
+
+
+class TestZonesThatOnlyTheFileDefines:
+    ODD = fixed("Odd", "+0307")
+
+    def test_a_single_event_is_the_same_instant_in_utc_and_its_line_comes_back(self) -> None:
+        data = file("DTSTART;TZID=Odd:20260101T120000", "DTEND;TZID=Odd:20260101T130000", zones=self.ODD)
+        items = read_calendar(data)
+        assert (items[0]["timeZone"], items[0]["start"], items[0]["duration"]) == ("Etc/UTC", "2026-01-01T08:53:00", "PT1H")
+        text = write_calendar(items)
+        assert b"DTSTART;TZID=Odd:20260101T120000\r\n" in text
+        assert b"DTEND;TZID=Odd:20260101T130000\r\n" in text
+        assert b"TZOFFSETTO:+0307\r\n" in text
+        assert read_calendar(text) == items
+
+    def test_after_an_edit_on_the_server_the_line_is_in_the_zone_of_the_file(self) -> None:
+        items = read_calendar(file("DTSTART;TZID=Odd:20260101T120000", zones=self.ODD))
+        assert b"DTSTART;TZID=Odd:20260102T120000\r\n" in write_calendar([{**items[0], "start": "2026-01-02T08:53:00"}])
+        assert b"DTSTART;TZID=Europe/Berlin:20260102T" in write_calendar(
+            [{**items[0], "timeZone": "Europe/Berlin", "start": "2026-01-02T08:53:00"}]
+        )
+
+    def test_a_series_gets_starts_of_its_own_where_no_zone_has_the_offset(self) -> None:
+        """Outlook applies the rules since 2007 to all years: in March 2006 New York was an hour behind them."""
+        data = file(
+            *('DTSTART;TZID="Eastern Standard Time":20060301T120000', "RRULE:FREQ=WEEKLY"),
+            "EXDATE;TZID=Eastern Standard Time:20060322T120000",
+            zones=zone("Eastern Standard Time", "-0500", "-0400", US),
+        )
+        items = read_calendar(data)
+        assert items[0]["timeZone"] == "America/New_York"
+        assert items[0]["recurrenceOverrides"] == {
+            "2006-03-15T12:00:00": {"start": "2006-03-15T11:00:00"},
+            "2006-03-22T12:00:00": {"excluded": True},
+            "2006-03-29T12:00:00": {"start": "2006-03-29T11:00:00"},
+            "2006-11-01T12:00:00": {"start": "2006-11-01T11:00:00"},
+        }
+        text = write_calendar(items)
+        assert text.count(b"BEGIN:VEVENT") == 1
+        assert b"DTSTART;TZID=Eastern Standard Time:20060301T120000\r\n" in text
+        assert read_calendar(text) == items
+        edited = {
+            **items[0],
+            "recurrenceOverrides": {**items[0]["recurrenceOverrides"], "2006-11-01T12:00:00": {"start": "2006-11-01T12:30:00"}},
+        }
+        assert read_calendar(write_calendar([edited]))[0]["recurrenceOverrides"] == edited["recurrenceOverrides"]
+
+    def test_an_override_and_a_task_of_such_a_zone_keep_their_instants(self) -> None:
+        more = ("BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", "RECURRENCE-ID;TZID=Odd:20260102T120000")
+        data = file(
+            *("DTSTART;TZID=Odd:20260101T120000", "RRULE:FREQ=DAILY;COUNT=3"),
+            zones=self.ODD,
+            more=(*more, "DTSTART;TZID=Odd:20260102T150000", "END:VEVENT"),
+        )
+        items = read_calendar(data)
+        starts = [items[0]["recurrenceOverrides"][key]["start"] for key in sorted(items[0]["recurrenceOverrides"])]
+        zone_ = items[0]["timeZone"]
+        assert [instant({"start": start, "timeZone": zone_}) for start in starts] == [
+            "2026-01-01T08:53Z",
+            "2026-01-02T11:53Z",
+            "2026-01-03T08:53Z",
+        ]
+        assert read_calendar(write_calendar(items)) == items
+        task = file("DUE;TZID=Odd:20260101T120000", zones=self.ODD).replace(b"VEVENT", b"VTODO")
+        tasks = read_calendar(task)
+        assert (tasks[0]["due"], tasks[0]["timeZone"]) == ("2026-01-01T08:53:00", "Etc/UTC")
+        assert b"DUE;TZID=Odd:20260101T120000" in write_calendar(tasks)
+
+    def test_a_name_of_the_database_with_other_rules_does_not_spoil_the_real_zone(self) -> None:
+        zones = fixed("Europe/London", "+0530")
+        item = one("DTSTART;TZID=Europe/London:20260701T120000", zones=zones)
+        assert item["timeZone"] == "Asia/Kolkata"
+        text = write_calendar([{**item, "endTimeZone": "Europe/London"}])
+        again = read_calendar(text)[0]
+        assert (again["timeZone"], again["endTimeZone"], again["start"]) == ("Asia/Kolkata", "Europe/London", "2026-07-01T12:00:00")
+
+
+class TestNamesWithoutAVtimezone:
+    def test_every_windows_key_has_the_offsets_of_its_zone(self) -> None:
+        begin, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2041))
+        for key, name in win_tz.items():
+            found = one(f'DTSTART;TZID="{key}":20240701T120000')["timeZone"]
+            infos = ZoneInfo(found), ZoneInfo(name)
+            assert zone_offset(infos[0], begin) == zone_offset(infos[1], begin), key
+            assert zone_changes(infos[0], begin, end) == zone_changes(infos[1], begin, end), key
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("Eastern Time (US & Canada)", "America/New_York"),
+            ("(GMT+10:00) Canberra, Melbourne, Sydney", "Australia/Sydney"),
+            ("(UTC-05:00) Eastern Time (US & Canada)", "America/New_York"),
+            ("(GMT) Greenwich Mean Time : Dublin, Edinburgh, Lisbon, London", "Europe/London"),
+            ("(UTC) Coordinated Universal Time", "Etc/UTC"),
+            ("(UTC-11:00) Coordinated Universal Time-11", "Etc/GMT+11"),
+            ("W. Europe Daylight Time", "Europe/Berlin"),
+            ("(UTC+02:00) Chisinau", "Europe/Chisinau"),
+            ("(GMT-11:00) Midway Island, Samoa", "Etc/GMT+11"),
+            ("Central European", "Europe/Warsaw"),
+            ("tzone://Microsoft/Utc", "Etc/UTC"),
+        ],
+    )
+    def test_display_names_of_every_generation_are_known(self, name: str, expected: str) -> None:
+        assert one(f'DTSTART;TZID="{name}":20241228T133000')["timeZone"] == expected
+
+    def test_the_offset_of_an_unknown_display_name_is_not_taken_for_the_zone(self) -> None:
+        assert zone_of_name("(UTC+01:00) Somewhere, Elsewhere") is None
+        assert zone_of_windows("Customized Time Zone") is None
+        assert zone_of_name("GMT+0100") == "Etc/GMT-1"
+
+    def test_the_tzid_of_a_zone_that_nobody_knows_is_kept_beside_a_floating_time(self) -> None:
+        items = read_calendar(
+            file("DTSTART;TZID=Nowhere:20260101T120000", "EXDATE;TZID=Nowhere:20260102T120000", "RRULE:FREQ=DAILY")
+        )
+        text = write_calendar(items)
+        assert b"DTSTART;X-JMAPSYNC-TZID=Nowhere:20260101T120000\r\n" in text
+        assert b";TZID=" not in text
+        assert read_calendar(text) == items
+
+
+class TestTime:
+    def test_an_unknown_vtimezone_takes_less_than_20_ms_of_processor_time(self) -> None:
+        zone_of_rules("warm", "\n".join(zone("warm", "-0513", "-0413", US)), 2026)
+        begun = time.process_time()
+        for number in range(20):
+            assert zone_of_rules("Odd", "\n".join(zone("Odd", f"-05{number + 20}", f"-04{number + 20}", US)), 2026) is None
+        assert time.process_time() - begun < 20 * 0.02
