@@ -36,7 +36,7 @@ MAX_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_OF_A_POST = {307, 308}
 
-STREAMS = 64
+STREAMS = 100
 """Downloads at a time where HTTP/2 carries them in one connection."""
 _ANYTHING = {"Accept": ANYTHING}
 

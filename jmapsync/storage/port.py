@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Order, Version
     from jmapsync.storage.notmuch.observe import TagPage
 
+LARGE = 4 << 20
+"""Octets from which a body goes to a file of its own instead of through memory."""
 _PIECE = 1 << 18
 """Octets of a file in memory at a time."""
 

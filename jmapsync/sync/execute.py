@@ -5,8 +5,8 @@ After a crash at any point the next run observes what was done, and its plan has
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
+import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,22 +15,17 @@ from msgspec.structs import replace
 from jmapsync.ledger.intents import announce, superseded
 from jmapsync.planner.model import Side, Verb
 from jmapsync.storage.port import Body, Bound, Done, Imported, Job, Kept, Receipt, Stale, Success
+from jmapsync.sync.batches import Batches, Pace
 from jmapsync.sync.commit import Committer, Work
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.report import Problem
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.sync.channel import Channel
-
-BATCH_OCTETS = 6 << 20
-"""Octets of bodies in memory a batch; three batches are under way at a time."""
-BATCH_ITEMS = 1000
-READS_AHEAD = 2
-"""Batches asked for while one is written (measured: more only cost memory)."""
 
 
 class Executor(Struct):
@@ -38,6 +33,7 @@ class Executor(Struct):
 
     channel: Channel
     committer: Committer
+    _pace: Pace
     _bound: set[str] = set()
     """The server's ids of emails that turned out to be local messages; see `port.Bound`."""
 
@@ -47,7 +43,7 @@ class Executor(Struct):
         committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.quarantine)
         if channel.codec is not None:
             committer.objects = Objects(channel.ledger, channel.codec)
-        return cls(channel, committer)
+        return cls(channel, committer, Pace())
 
     async def run(self, works: Iterable[Work]) -> None:
         """Carry out changes; an item whose change fails is quarantined by name, and the others go on.
@@ -55,41 +51,13 @@ class Executor(Struct):
         Raises what stops the whole kind: no network, a disk that refuses, a sign-in that is needed.
         """
         self._bound.clear()
-        async for batch, bodies in self._ahead(self._batches(works)):
-            await self._batch(batch, bodies)
+        batches = Batches(works, self._read, self._pace).with_bodies()
+        async with aclosing(batches):
+            async for batch, bodies in batches:
+                await self._batch(batch, bodies)
 
-    def _batches(self, works: Iterable[Work]) -> Iterator[list[Work]]:
-        batch: list[Work] = []
-        octets = 0
-        for work in works:
-            size = work.record.size if work.brings_body or work.sends_body else 0
-            if batch and (len(batch) >= BATCH_ITEMS or octets + size > BATCH_OCTETS):
-                yield batch
-                batch, octets = [], 0
-            batch.append(work)
-            octets += size
-        if batch:
-            yield batch
-
-    async def _ahead(self, batches: Iterator[list[Work]]) -> AsyncIterator[tuple[list[Work], dict[int, Body]]]:
-        """Read bodies of the next batches while one is written."""
-        reads: deque[tuple[list[Work], asyncio.Task[dict[int, Body]]]] = deque()
-        try:
-            for batch in batches:
-                wanted = [work.record for work in batch if work.brings_body]
-                reads.append((batch, asyncio.create_task(self._read(wanted))))
-                if len(reads) > READS_AHEAD:
-                    first, task = reads.popleft()
-                    yield first, await task
-            while reads:
-                first, task = reads.popleft()
-                yield first, await task
-        finally:
-            for _, task in reads:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in reads), return_exceptions=True)
-
-    async def _read(self, wanted: list[Record]) -> dict[int, Body]:
+    async def _read(self, works: list[Work]) -> dict[int, Body]:
+        wanted = [work.record for work in works if work.brings_body]
         if not wanted:
             return {}
         channel, objects = self.channel, self.committer.objects
@@ -152,12 +120,15 @@ class Executor(Struct):
         with channel.ledger.transaction():
             channel.ledger.intend(intents)
         idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
+        began = time.monotonic()
         try:
             answered = await channel.remote.write([job for job in jobs if job.order.key not in idle])
         finally:
             for job in jobs:
                 if job.body is not None and job.body.path is not None:
                     job.body.path.unlink(missing_ok=True)
+        if sent := [job.body.size for job in jobs if job.body is not None and job.body.data is not None]:
+            self._pace.note(len(sent), sum(sent), time.monotonic() - began)
         receipts = idle | {one.key: one for one in answered}
         for work in works:
             key = work.change.key

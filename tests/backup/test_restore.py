@@ -25,7 +25,7 @@ from jmapsync.planner.model import Base, Version
 from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.sync import execute
+from jmapsync.sync import batches, execute
 from jmapsync.sync.commit import Committer
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
@@ -115,7 +115,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
 @pytest.fixture
 def filled(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account that is mirrored, and batches small enough for several."""
-    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
     monkeypatch.setattr(restore, "PAGE", 3)
     fill(server.account)
     mirror.sync()
@@ -152,7 +152,7 @@ def test_dying_at_any_request_and_restoring_again_doubles_nothing(
 def test_dying_at_any_request_onto_the_same_account_and_restoring_again_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch, answered: bool, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
     deaths = 0
     for at in range(1, 1000):
         with DemoServer(dialect="stalwart") as server:
@@ -228,7 +228,7 @@ def test_messages_of_equal_bytes_stay_as_many_as_they_were(tmp_path: Path) -> No
 def test_dying_between_the_server_and_the_ledger_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batch: int
 ) -> None:
-    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
     with DemoServer(dialect="stalwart") as server:
         fill(server.account)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")

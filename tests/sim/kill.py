@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.ledger import Ledger
-from jmapsync.sync.execute import BATCH_OCTETS, READS_AHEAD
+from jmapsync.sync.batches import BATCH_OCTETS, READS_AHEAD
 from tests.live.cyrus import Cyrus
 from tests.live.imap import Draft, Imap
 from tests.live.jmapraw import BLOB, CORE, Jmap

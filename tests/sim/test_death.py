@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.sync import execute
+from jmapsync.sync import batches
 from tests.sim.acts import STORIES
 from tests.sim.sweep import DIALECTS, TOLERANT, begin, sweep
 from tests.sim.world import scratch
@@ -76,7 +76,7 @@ def test_two_deaths_around_an_edit_leave_one_copy_of_the_old_version_in_the_tras
     "story", [story for story in STORIES if story.name in {"first pull", "write many new", "everything"}], ids=id_of
 )
 def test_a_death_among_several_batches_changes_no_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
     steps = chosen(story, "batches")
     assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage.jmap.mail.bodies import LARGE
-from jmapsync.sync.execute import BATCH_OCTETS
+from jmapsync.storage.port import LARGE
+from jmapsync.sync.batches import BATCH_OCTETS
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer

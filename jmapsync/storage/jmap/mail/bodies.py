@@ -19,7 +19,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.concurrent import in_parallel
 from jmapsync.storage.jmap.mail.emails import MAIL, emails_of, get_emails
-from jmapsync.storage.port import Body
+from jmapsync.storage.port import LARGE, Body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
 _SURPLUS = 1 << 20
 """Octets that a body may have beyond twice its announced size, before its download ends: some servers count line ends otherwise."""
-LARGE = 4 << 20
-"""Octets from which a body goes to a file of its own instead of through memory."""
 
 MANY = 10
-"""Downloads at a time from which a client that is made for many is worth its start (60 ms), and another connection."""
+"""Downloads or uploads from which a client that is made for many is worth its start (60 ms), and another connection."""
 
 
 class Request(Struct, frozen=True):

@@ -21,6 +21,7 @@ from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.concurrent import together
+from jmapsync.storage.jmap.mail.bodies import MANY
 from jmapsync.storage.jmap.mail.emails import (
     IMPORTING,
     MAIL,
@@ -102,18 +103,18 @@ class Importer:
 
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
         """Upload every body; the client keeps to the number the server allows at the same time."""
-        results = await together(self._upload_one(job) for job in jobs)
+        results = await together(self._upload_one(job, many=len(jobs) >= MANY) for job in jobs)
         receipts += [result for result in results if isinstance(result, Receipt)]
         return [(job, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Uploaded)]
 
-    async def _upload_one(self, job: Job) -> Uploaded | Receipt:
+    async def _upload_one(self, job: Job, *, many: bool) -> Uploaded | Receipt:
         key, body = job.order.key, job.body
         source = None if body is None else body.data if body.data is not None else body.path
         if body is None or source is None:
             why = body.why if body is not None else "its file could not be read"
             return Stale(key, why)
         try:
-            return await upload(self._client, self._account, source, MEDIA_TYPE)
+            return await upload(self._client, self._account, source, MEDIA_TYPE, many=many)
         except RequestError as error:
             too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
