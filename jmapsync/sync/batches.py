@@ -31,7 +31,8 @@ LARGE_AHEAD = 2
 """Large bodies read at a time."""
 _LARGE_WAITING = 100
 """Changes with large bodies that wait for their turn; with more, no others are taken before one of them."""
-_FIRST_SHARE = 1 / 8
+FIRST_SHARE = 1 / 8
+"""The part of those octets and of that number that the first batch may have."""
 _LEAST_SHARE = 1 / 512
 
 
@@ -40,7 +41,7 @@ class Pace:
 
     def __init__(self) -> None:
         """Begin with little: nothing is known of the line."""
-        self._share = _FIRST_SHARE
+        self._share = FIRST_SHARE
 
     @property
     def octets(self) -> int:

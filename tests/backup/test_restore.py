@@ -116,6 +116,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
 def filled(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account that is mirrored, and batches small enough for several."""
     monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "FIRST_SHARE", 1.0)
     monkeypatch.setattr(restore, "PAGE", 3)
     fill(server.account)
     mirror.sync()
@@ -153,6 +154,7 @@ def test_dying_at_any_request_onto_the_same_account_and_restoring_again_doubles_
     monkeypatch: pytest.MonkeyPatch, answered: bool, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "FIRST_SHARE", 1.0)
     deaths = 0
     for at in range(1, 1000):
         with DemoServer(dialect="stalwart") as server:
@@ -229,6 +231,7 @@ def test_dying_between_the_server_and_the_ledger_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batch: int
 ) -> None:
     monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "FIRST_SHARE", 1.0)
     with DemoServer(dialect="stalwart") as server:
         fill(server.account)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")

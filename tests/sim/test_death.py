@@ -77,6 +77,7 @@ def test_two_deaths_around_an_edit_leave_one_copy_of_the_old_version_in_the_tras
 )
 def test_a_death_among_several_batches_changes_no_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(batches, "FIRST_SHARE", 1.0)
     steps = chosen(story, "batches")
     assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0
 
