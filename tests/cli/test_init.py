@@ -15,11 +15,12 @@ from jmapsync.cli.questions import Questions
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import Freedoms
+from jmapsync.jmap.autodiscovery import Discovery, Finding, Server, Way
 from tests.cli.conftest import SECRET
 from tests.signin.authority import LiveWorld, authority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Command, Home, Result
@@ -254,6 +255,52 @@ def test_a_configuration_that_is_named_is_the_one_that_is_written(jmapsync: Comm
     done = jmapsync("-c", str(path), *common(home), "--yes")
     assert (done.code, home.config.exists(), path.exists()) == (0, False, True)
     assert f"jmapsync -c {path} sync home" in done.out
+
+
+class TestAnAddressWhoseServerIsElsewhere:
+    ADDRESS = "alice@example.com"
+
+    @pytest.fixture(autouse=True)
+    def found(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The DNS says that another host serves the domain."""
+
+        async def search(target: str, *, on_finding: Callable[[Finding], None]) -> Discovery:
+            findings = [Finding(Way.SRV, Server(home.url, "alice")), Finding(Way.PACC, why="no answer within 5 seconds")]
+            for finding in findings:
+                on_finding(finding)
+            return Discovery(target.rpartition("@")[2], findings)
+
+        monkeypatch.setattr("jmapsync.cli.setup.server.search", search)
+
+    def options(self) -> list[str]:
+        return ["--auth", "basic", "--password-file", "secret", "--kinds", "mail", "--root", "x", "--include", "*", "--backup"]
+
+    def test_nothing_is_sent_before_it_is_approved(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        host = server.origin.removeprefix("http://")
+        refused = jmapsync("init", self.ADDRESS, *self.options(), "--yes")
+        assert refused.code == 5
+        assert f"example.com is served by {host}, a host outside it (DNS (SRV record) says so)." in refused.err
+        assert f"approve it with --trust-host {host}" in refused.err
+        assert "  PACC                no answer within 5 seconds\n" in refused.out
+        assert (home.config.exists(), server.requests.http) == (False, [])
+
+    def test_it_is_configured_once_approved(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        host = server.origin.removeprefix("http://")
+        done = jmapsync("init", self.ADDRESS, *self.options(), "--yes", "--trust-host", host)
+        assert (done.code, done.err) == (0, "")
+        account = load(home.config).accounts["example"]
+        assert (account.address, account.url, account.user) == (self.ADDRESS, home.url, "alice")
+        assert account.trusted_hosts == ()  # its own host needs no mention
+        assert jmapsync("check").code == 0
+
+    def test_a_person_may_refuse(self, dialogue: Dialogue, home: Home, server: DemoServer) -> None:
+        done = dialogue("init", self.ADDRESS, *self.options(), keys=["n", ENTER])
+        assert (done.code, home.config.exists(), server.requests.http) == (5, False, [])
+
+    def test_a_person_may_approve_even_though_defaults_are_accepted(self, dialogue: Dialogue, home: Home) -> None:
+        done = dialogue("init", self.ADDRESS, *self.options(), "--yes", keys=["y", ENTER])
+        assert done.code == 0
+        assert load(home.config).accounts["example"].url == home.url
 
 
 class TestByOauth:

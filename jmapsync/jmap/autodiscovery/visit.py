@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import DiscoveryError, HostRefusedError
+from jmapsync.jmap.bounds import URL_OCTETS
 from jmapsync.jmap.exchange import MAX_REDIRECTS, REDIRECTS
 from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.session import resolve
@@ -47,6 +48,8 @@ class Visitor:
 
         What a stranger's DNS or page names must not reach servers that only this machine or its network can.
         """
+        if len(url) > URL_OCTETS or not url.isprintable():
+            raise DiscoveryError("an address is too long, or holds control characters.")
         try:
             origin = Origin.of(url)
         except HostRefusedError as error:

@@ -197,7 +197,18 @@ async def test_a_redirect_that_must_not_be_followed(world: World, target: str, w
     assert all(request.url.host.endswith("example.com") and request.url.scheme == "https" for request in world.requests)
 
 
-@pytest.mark.parametrize("url", ["http://mail.example.com/jmap", "https://10.0.0.1/jmap", "ftp://x/", "https://", "no url"])
+BAD_URLS = [
+    "http://mail.example.com/jmap",
+    "https://10.0.0.1/jmap",
+    "https://\u202eevil.test/",
+    "https://a\u009b31m.test/",
+    "ftp://x/",
+    "https://",
+    "no url",
+]
+
+
+@pytest.mark.parametrize("url", [*BAD_URLS, f"https://{'x' * 9000}.test/"])
 async def test_a_configuration_that_names_what_must_not_be_visited(world: World, url: str) -> None:
     world.pages = {
         PACC: httpx.Response(200, json={"protocols": {"jmap": {"url": url}}}),
