@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -62,3 +63,21 @@ def test_the_stores_of_other_programs_are_those_that_the_live_tests_adopt(start:
     block = GUIDE.partition(f"```\n{start}")[2].partition("```")[0]
     assert block
     assert (start + block).replace("~/Mail/home", "{root}") in tested
+
+
+def _commands(page: Path) -> list[list[str]]:
+    """Return the arguments of each command of ours in the shell blocks of a page."""
+    lines = [
+        line for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL) for line in block.splitlines()
+    ]
+    words = [shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\|(?!\|)|;", line)]
+    return [one[1:] for one in words if one and Path(one[0]).name == "jmapsync"]
+
+
+@pytest.mark.parametrize("page", sorted([PROJECT / "README.md", *PROJECT.glob("docs/*.md")]), ids=lambda page: page.name)
+def test_each_command_in_a_shell_block_is_accepted(page: Path) -> None:
+    for arguments in _commands(page):
+        with program.make_context("jmapsync", arguments.copy()) as context:
+            name, command, rest = program.resolve_command(context, [*context._protected_args, *context.args])
+            assert command is not None
+            command.make_context(name, rest, parent=context)
