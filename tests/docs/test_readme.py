@@ -67,11 +67,9 @@ def test_the_stores_of_other_programs_are_those_that_the_live_tests_adopt(start:
 
 def _commands(page: Path) -> list[list[str]]:
     """Return the arguments of each command of ours in the shell blocks of a page."""
-    lines = [
-        line for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL) for line in block.splitlines()
-    ]
-    words = [shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\|(?!\|)|;", line)]
-    return [one[1:] for one in words if one and Path(one[0]).name == "jmapsync"]
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    parts = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    return [shlex.split(part, comments=True)[1:] for part in parts if re.match(r"(\S*/)?jmapsync\b", part)]
 
 
 @pytest.mark.parametrize("page", sorted([PROJECT / "README.md", *PROJECT.glob("docs/*.md")]), ids=lambda page: page.name)
