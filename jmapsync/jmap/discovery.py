@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jmapsync.errors import DiscoveryError, HostRefusedError
@@ -91,17 +91,24 @@ def unverified(address: str, url: str) -> HostRefusedError:
     )
 
 
-async def resolve_srv(name: str) -> list[tuple[str, int]]:
-    """Return the targets of an SRV record (RFC 2782) by priority, then weight; none if there is no usable answer."""
-    # Imported here because it costs 100 ms, and only a first sign-in by address needs it.
-    import dns.asyncresolver  # noqa: PLC0415
-    import dns.exception  # noqa: PLC0415
+class UnansweredError(DiscoveryError):
+    """The name servers gave no answer."""
 
+
+async def resolve_srv(name: str) -> list[tuple[str, int]]:
+    """Return the targets of an SRV record as `srv_targets` does; none if there is no usable answer."""
     try:
-        answer = await dns.asyncresolver.resolve(name, "SRV", lifetime=SRV_SECONDS)
-    except (dns.exception.DNSException, OSError):
+        return await srv_targets(name)
+    except UnansweredError:
         return []
-    records = sorted(answer, key=lambda record: (record.priority, -record.weight))
+
+
+async def srv_targets(name: str) -> list[tuple[str, int]]:
+    """Return the targets of an SRV record (RFC 2782) by priority, then weight; none if there is no record.
+
+    Raise `UnansweredError`, and `DiscoveryError` if the record says that there is no such service.
+    """
+    records = sorted(await _records(name, "SRV"), key=lambda record: (record.priority, -record.weight))
     targets = [(record.target.to_text(omit_final_dot=True), record.port) for record in records]
     if targets and all(host in {"", "."} for host, _ in targets):
         raise DiscoveryError(f"The domain {name.removeprefix('_jmap._tcp.')} says that it offers no JMAP (SRV record).")
@@ -110,11 +117,22 @@ async def resolve_srv(name: str) -> list[tuple[str, int]]:
 
 async def resolve_txt(name: str) -> list[str]:
     """Return the TXT records of a name (RFC 1035, 3.3.14), the strings of each joined; none if there is no usable answer."""
+    try:
+        return [b"".join(record.strings).decode("utf-8", "replace") for record in await _records(name, "TXT")]
+    except UnansweredError:
+        return []
+
+
+async def _records(name: str, kind: str) -> list[Any]:
+    """Return the records of a name, none if it has none; raise `UnansweredError`."""
+    # Imported here because it costs 100 ms, and only a first sign-in by address needs it.
     import dns.asyncresolver  # noqa: PLC0415
     import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
 
     try:
-        answer = await dns.asyncresolver.resolve(name, "TXT", lifetime=SRV_SECONDS)
-    except (dns.exception.DNSException, OSError):
+        return list(await dns.asyncresolver.resolve(name, kind, lifetime=SRV_SECONDS))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
-    return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+    except (dns.exception.DNSException, OSError) as error:
+        raise UnansweredError("The name servers gave no answer.") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import sys
 from collections import Counter
 from functools import partial
@@ -62,6 +63,8 @@ logging.getLogger("hpack").setLevel(logging.INFO)
 
 KEPT_CONNECTIONS = 16
 CHUNK = 1 << 18
+_ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
+"""What Python puts before the text of an error of the system."""
 _LIMITED_DOWNLOADS = 4
 """Downloads at a time where the rate is limited: what waits in the kernel's buffers of each is not."""
 _SENT_AT_ONCE = 1 << 16
@@ -435,4 +438,4 @@ def _breaks_http_2(error: BaseException | None) -> bool:
 def _reason(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return f"no answer within {bounds.connect:g} seconds"
-    return str(error).rstrip(".")[:200] or type(error).__name__
+    return _ERRNO.sub("", str(error)).rstrip(".")[:200] or type(error).__name__

@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 from jmapsync.errors import DiscoveryError
-from jmapsync.jmap.discovery import candidates, resolve_srv
+from jmapsync.jmap.discovery import UnansweredError, candidates, resolve_srv, srv_targets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,6 +88,14 @@ async def test_a_name_server_that_is_silent_is_not_waited_for(names: NameServer,
     names.records = None
     assert await candidates("alice@example.com") == ["https://example.com/.well-known/jmap"]
     assert names.asked == 1  # the resolver asks every two seconds
+
+
+async def test_no_answer_is_distinguished_from_no_record(names: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await srv_targets(NAME) == []
+    monkeypatch.setattr("jmapsync.jmap.discovery.SRV_SECONDS", 0.2)
+    names.records = None
+    with pytest.raises(UnansweredError):
+        await srv_targets(NAME)
 
 
 async def test_a_machine_without_a_resolver_asks_the_domain_itself(monkeypatch: pytest.MonkeyPatch) -> None:

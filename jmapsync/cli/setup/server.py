@@ -11,6 +11,7 @@ from jmapsync.cli.questions import Choice
 from jmapsync.errors import DiscoveryError, HostRefusedError
 from jmapsync.jmap.autodiscovery import Provider, Way, provider_of, search
 from jmapsync.jmap.autodiscovery.providers import provider_at
+from jmapsync.jmap.hosts import Origin
 
 if TYPE_CHECKING:
     from jmapsync.cli.questions import Questions
@@ -97,4 +98,8 @@ def _approve(found: Discovery, chosen: Finding, server: Server, interview: Inter
 
 
 def _wrong_url(url: str) -> str:
-    return "" if url.startswith("https://") else "a URL begins with https://"
+    try:
+        Origin.of(url)
+    except HostRefusedError:
+        return "a URL begins with https:// and a host"
+    return ""

@@ -159,7 +159,7 @@ async def _at(urls: Sequence[str], visitor: Visitor, users: Sequence[str] = ()) 
 
 
 async def _by_srv(domain: str, visitor: Visitor) -> Server:
-    targets = await discovery.resolve_srv(f"_jmap._tcp.{domain}")
+    targets = await discovery.srv_targets(f"_jmap._tcp.{domain}")
     if not targets:
         raise DiscoveryError("no record.")
     return await _at([discovery.url_at(host, port) for host, port in targets[:_MOST_TARGETS]], visitor)

@@ -75,7 +75,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         assert name == "_ua-auto-config.example.com"
         return world.txt
 
-    monkeypatch.setattr(discovery, "resolve_srv", srv)
+    monkeypatch.setattr(discovery, "srv_targets", srv)
     monkeypatch.setattr(discovery, "resolve_txt", txt)
     return world
 
@@ -148,7 +148,7 @@ async def test_a_known_provider_needs_no_approval_for_its_own_domain(world: Worl
     async def none(_: str) -> list[tuple[str, int]]:
         return []
 
-    monkeypatch.setattr(discovery, "resolve_srv", none)
+    monkeypatch.setattr(discovery, "srv_targets", none)
     monkeypatch.setattr(discovery, "resolve_txt", none)
     world.pages = {"https://api.fastmail.com/jmap/session": REFUSED}
     found = await world.search("alice@fastmail.com")
