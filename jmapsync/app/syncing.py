@@ -27,7 +27,7 @@ INSIDE = "JMAPSYNC_IN_HOOK"
 
 
 def sync_or_hand_over(config: Config, wanted: Wanted, options: Options, progress: Progress) -> RunReport:
-    """Let daemons synchronize the accounts that they hold, and meanwhile synchronize the others here.
+    """Let daemons synchronize the accounts that they hold, and synchronize the others here at the same time.
 
     Where daemons hold all of them, neither the event loop nor the client, the planner and the ledger are imported.
     """

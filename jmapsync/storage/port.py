@@ -278,7 +278,7 @@ class Body(Struct):
     """Why there are none."""
     remedy: Remedy = Remedy.LATER
     whole: bool = True
-    """False when the number of octets is not the one the server told, although it gave the same bytes in two ways."""
+    """False when the number of octets is not the one that the server gave, although it sent the same bytes in two ways."""
     vanished: bool = False
     """True when the side no longer has the item."""
     file: bytes = b""
@@ -377,7 +377,7 @@ class TagIndex(Protocol):
     """A database beside the disk side in which keywords and containers of items are tags."""
 
     def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
-        """Yield what somebody changed there since it was last looked at. Raises TagsError.
+        """Yield what somebody changed there since it was last read. Raises TagsError.
 
         `archive` is the container for items that are taken out of their last one, if there is one.
         """
@@ -424,7 +424,7 @@ class Remote(Protocol):
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the cursor is empty or cannot be used.
 
-        `known` returns the ids that the ledger believes to be there; `again` are those that an earlier look got no answer for.
+        `known` returns the ids that the ledger believes to be there; `again` are those that an earlier run got no answer for.
         """
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
