@@ -131,6 +131,7 @@ class TestWhatIsSaid:
                 after_sync = "notmuch new"
                 [network]
                 timeout = "45s"
+                limit_rate = "1.5M"
                 """
             )
         )
@@ -150,7 +151,7 @@ class TestWhatIsSaid:
         assert config.daemon == DaemonConfig(push=False, poll=90, settle=1.5, full=1_209_600)
         assert config.safety == SafetyConfig(max_deletes=0, max_delete_percent=12)
         assert config.hooks.after_sync == "notmuch new"
-        assert account.timeout == 45
+        assert (account.timeout, account.limit_rate) == (45, 1_500_000)
 
     @pytest.mark.parametrize(
         ("said", "meant"),
@@ -256,6 +257,11 @@ poll = "10x"
             (ACCOUNT + "[accounts.home.mail]\npath = 3\n", "5: path must be a string, not a whole number"),
             (ACCOUNT + "[daemon]\npoll = 600\n", "5: poll must be a string, not a whole number"),
             (ACCOUNT + '[daemon]\npoll = "0s"\n', "5: poll must be a duration"),
+            (ACCOUNT + '[network]\nlimit_rate = "2MB"\n', '5: limit_rate must be octets a second such as "500K" or "2M"'),
+            (
+                ACCOUNT + '[network]\nlimit_rate = "0.9K"\n',
+                '5: limit_rate must be octets a second such as "500K" or "2M", at least "1K"',
+            ),
             (ACCOUNT + '[daemon]\npush = "yes"\n', "5: push must be true or false, not a string"),
             (ACCOUNT + "[safety]\nmax_deletes = true\n", "5: max_deletes must be a whole number, not true or false"),
             (ACCOUNT + "[safety]\nmax_deletes = -1\n", "5: max_deletes must not be negative"),

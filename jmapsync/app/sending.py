@@ -91,11 +91,19 @@ async def _send_now(account: AccountConfig, outbox: Outbox, waiting: Waiting) ->
     from jmapsync.app.signin import credential_for  # noqa: PLC0415  # the HTTP library costs 100 ms: first it is safe
     from jmapsync.jmap.bounds import Bounds  # noqa: PLC0415
     from jmapsync.jmap.client import Client  # noqa: PLC0415
+    from jmapsync.jmap.traffic import shared_limit  # noqa: PLC0415
     from jmapsync.send.deliver import Fate  # noqa: PLC0415
 
     credential = await credential_for(account)
-    bounds = Bounds(silence=account.timeout)
-    async with Client(account.server, credential, trusted_hosts=account.trusted_hosts, max_wait=_PATIENCE, bounds=bounds) as client:
+    client = Client(
+        account.server,
+        credential,
+        trusted_hosts=account.trusted_hosts,
+        max_wait=_PATIENCE,
+        bounds=Bounds(silence=account.timeout),
+        rate=shared_limit(account.limit_rate),
+    )
+    async with client:
         sender = await _sender(account, outbox, client)
         async for _ in _turns(outbox):
             noted = next((one for one in outbox.entries() if one.id == waiting.id), None)

@@ -20,6 +20,7 @@ from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
+from jmapsync.jmap.traffic import shared_limit
 from jmapsync.kinds import KINDS
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner.guard import Limits
@@ -64,6 +65,7 @@ async def open_account(
                 await _credential(account, ledger, kinds, dry=dry),
                 trusted_hosts=account.trusted_hosts,
                 bounds=Bounds(silence=account.timeout),
+                rate=shared_limit(account.limit_rate),
                 session=_kept_session(ledger),
                 on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
             ) as client:

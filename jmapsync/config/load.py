@@ -101,7 +101,9 @@ def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: 
     state = top.path("state_dir") or default_state_dir()
     network = top.table("network") or top.empty("network")
     timeout = network.duration("timeout", TIMEOUT)
-    accounts = {name: replace(one, timeout=timeout) for name, one in _read_accounts(top, state, private=private).items()}
+    rate = network.rate("limit_rate", 0)
+    read = _read_accounts(top, state, private=private)
+    accounts = {name: replace(one, timeout=timeout, limit_rate=rate) for name, one in read.items()}
     daemon = top.table("daemon") or top.empty("daemon")
     safety = top.table("safety") or top.empty("safety")
     hooks = top.table("hooks") or top.empty("hooks")

@@ -18,6 +18,10 @@ Default = TypeVar("Default")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w)", re.ASCII)
+_MULTIPLES = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?([KMG])", re.ASCII)
+_LEAST_RATE = 1_000
+"""Octets a second: with fewer, what is sent at a time takes longer than a server waits."""
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _KINDS_OF_VALUE = {
     bool: "true or false",
@@ -129,6 +133,18 @@ class Reader:
         if seconds > 0:
             return seconds
         self.wrong(name, f'{name} must be a duration such as "30s", "10m", "2h" or "7d", not {value!r}')
+        return default
+
+    def rate(self, name: str, default: int) -> int:
+        """Return the octets a second of a string such as "2M"; an empty one is no limit, 0."""
+        value = self._take(name, str, "")
+        if not value:
+            return default
+        match = _RATE.fullmatch(value)
+        octets = int(float(match[1]) * _MULTIPLES[match[2]]) if match else 0
+        if octets >= _LEAST_RATE:
+            return octets
+        self.wrong(name, f'{name} must be octets a second such as "500K" or "2M", at least "1K", not {value!r}')
         return default
 
     def path(self, name: str) -> Path | None:

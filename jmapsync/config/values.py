@@ -133,6 +133,9 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     """Further hosts that the password may be sent to; any other host is refused."""
     timeout: float = TIMEOUT
     """Time without data after which an exchange with the server ends. A transfer slower than 100 octets a second ends too."""
+    limit_rate: int = 0
+    """Octets a second that all accounts together receive and send, such as `"2M"` (2,000,000); without it, as many as the line
+    carries."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None

@@ -102,6 +102,7 @@ class CurlTransport:
             self._active[transfer] = loop
             self._keep_watch()
             code, text = await loop.run(transfer.handle)
+            await self._traffic.turn()
             reply = transfer.finish(is_complete=not code)
             if reply is None:
                 raise _error(transfer, proxy, code, text)

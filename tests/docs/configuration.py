@@ -39,6 +39,7 @@ _EXAMPLES: dict[str, object] = {
     "scopes": ["..."],
     "state_dir": "~/.local/state/jmapsync",
     "after_sync": "notmuch new",
+    "limit_rate": "2M",
     "on_trouble": 'notify-send jmapsync "$JMAPSYNC_MESSAGE"',
     "config": "~/.notmuch-config",
     "mail.path": "~/Mail/home",
@@ -59,6 +60,7 @@ _COMMENTED = {
     "config",
     "on_trouble",
     "after_sync",
+    "limit_rate",
 }
 """Keys that stand as a comment in the example: they exclude others, or would name what is not there."""
 _PLANNED = {"sieve"}
@@ -90,7 +92,7 @@ class Table(NamedTuple):
 def tables() -> list[Table]:
     """Return every table, in the order of the page."""
     account = values.AccountConfig
-    shown = set(account.__struct_fields__) - {"name", "state_dir", "timeout"}
+    shown = set(account.__struct_fields__) - {"name", "state_dir", "timeout", "limit_rate"}
     found = [
         Table((), "Keys before the first table.", [Key("state_dir", "path", "", _STATE_DIR)]),
         _table(("accounts", "home"), account, shown),
@@ -102,7 +104,7 @@ def tables() -> list[Table]:
     found.append(_table(("daemon",), values.DaemonConfig))
     found.append(_table(("safety",), values.SafetyConfig))
     found.append(_table(("hooks",), values.HooksConfig))
-    network = _table(("network",), account, {"timeout"})
+    network = _table(("network",), account, {"timeout", "limit_rate"})
     return [*found, network._replace(meaning="Connections of all accounts.")]
 
 
@@ -155,6 +157,8 @@ def _accepts(name: str, hint: object, default: object) -> str:
         hint = next(one for one in get_args(hint) if one is not type(None))
     if hint is float:
         return "duration"
+    if name == "limit_rate":
+        return "octets a second"
     if hint is int and isinstance(default, int):
         return "0 to 100" if "percent" in name else "whole number"
     kinds: dict[object, str] = {bool: "`true`, `false`", str: "string", Path: "path"}
@@ -201,7 +205,13 @@ def page() -> str:
         parts.append(f"\n## {f'`{shown}`' if table.path else shown}\n\n{table.meaning}\n\n")
         parts.append("| key | accepts | default | meaning |\n|---|---|---|---|\n")
         for key in table.keys:
-            default = "required" if key.default is NODEFAULT else "" if key.default in ("", None) else f"`{toml(key.default)}`"
+            default = (
+                "required"
+                if key.default is NODEFAULT
+                else ""
+                if key.default in ("", None) or key.name == "limit_rate"
+                else f"`{toml(key.default)}`"
+            )
             parts.append(f"| `{key.name}` | {key.accepts} | {default} | {key.meaning} |\n")
     return "".join(parts) + _ENVIRONMENT
 
