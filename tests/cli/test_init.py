@@ -147,7 +147,11 @@ class TestWithoutATerminal:
     @pytest.mark.parametrize(
         ("options", "code", "message"),
         [
-            (["--password-command", "echo wrong"], 5, "did not accept the user name or the secret"),
+            (
+                ["--password-command", "echo wrong"],
+                5,
+                "did not accept the user name or the secret. Check both; nothing was written.",
+            ),
             (["--password-command", "false"], 5, "The password command `false` failed"),
             (["--password-command", PASSWORD, "--kinds", "mail,sieve"], 2, "the server offers no sieve"),
             (["--password-command", PASSWORD, "--name", "../x"], 2, "--name ../x: a name has letters"),

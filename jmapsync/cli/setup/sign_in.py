@@ -17,6 +17,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.questions import Choice
 from jmapsync.cli.visitor import Terminal
 from jmapsync.errors import HostRefusedError, SignInError
+from jmapsync.jmap.auth import ADVICE
 from jmapsync.jmap.hosts import Origin
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def sign_in(account: AccountConfig, found: Found, interview: Interview) -> Signe
             kept, offered = _survey(kept, interview)
         except SignInError as error:
             if not secret or not left:
+                if error.advice == ADVICE:  # that is for an account that is configured
+                    error.advice = "Check both; nothing was written."
                 raise
             say(*message(f"{error.message} Try again."))
             continue
