@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import threading
-import webbrowser
 
 import click
 
@@ -32,7 +32,7 @@ class Terminal:
         if sys.stdin.isatty():
             say("If your browser is on another machine: sign in there, and paste here the address it then cannot open.", err=True)
         if self.can_browse or os.environ.get("BROWSER"):
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
 
     def show_code(self, url: str, code: str, complete_url: str) -> None:
         """Show the page to open and the code to type there."""
@@ -77,3 +77,10 @@ class Terminal:
         if not line.strip():
             raise SignInError("Standard input gave no password or API token.", advice="Pipe it in, or run this in a terminal.")
         return line
+
+
+def _open_browser(url: str) -> None:
+    """Open a page; the browser, which may stay open for days, gets neither our terminal nor our pipes."""
+    quiet = subprocess.DEVNULL
+    program = [sys.executable, "-m", "webbrowser", url]
+    subprocess.run(program, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)  # noqa: S603  # a list
