@@ -5,6 +5,7 @@ Text of servers, files and the configuration is escaped on output, not on input:
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,11 @@ def some_of(names: Iterable[str], most: int) -> str:
     found = list(names)
     more = f" and {len(found) - most:,} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more
+
+
+def command(what: str, account: str) -> str:
+    """Return a command of this program for an account, to be typed into a shell."""
+    return f"jmapsync {what} {shlex.quote(account)}"
 
 
 def _escaped(letter: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.auth import (
-    ADVICE,
     BasicCredential,
     BearerCredential,
     Secret,
@@ -15,6 +14,7 @@ from jmapsync.jmap.auth import (
 )
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.signin.store import SignInStore
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
@@ -35,7 +35,10 @@ async def credential_for(account: AccountConfig) -> Credential:
 
 def credential_of(account: AccountConfig, secret: Secret) -> Credential:
     """Return what requests of an account present, with a password or an API token."""
-    advice = f"To store another one: jmapsync login {account.name}" if account.keyring else ADVICE
+    name = account.name
+    advice = (
+        f"To store another one: {command('login', name)}" if account.keyring else f"Check both, then run: {command('check', name)}"
+    )
     if account.auth == "basic":
         return BasicCredential(account.user, secret, advice=advice)
     return BearerCredential(secret, advice=advice)

@@ -8,6 +8,7 @@ import click
 
 from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.text import command
 
 
 @click.command()
@@ -31,7 +32,7 @@ def accounts(settings: Settings, *, as_json: bool) -> None:
 def _sign_in(name: str, about: dict[str, Any]) -> str:
     """Return how an account signs in, in words."""
     if about["auth"] == "oauth":
-        return f"by OAuth: {_stored(about['stored']) or f'not yet; run: jmapsync login {name}'}"
+        return f"by OAuth: {_stored(about['stored']) or 'not yet; run: ' + command('login', name)}"
     secret = "a password" if about["auth"] == "basic" else "an API token"
     if about["source"] == "keyring":
         return f"with {secret}: {_stored(about['stored']) or 'in the keyring'}"

@@ -36,7 +36,7 @@ def retry(settings: Settings, identity: str) -> None:
 
     found, waiting = find(settings.app().select(), identity)
     retry(found, waiting)
-    settings.inform(f"{waiting.name} will be sent with the next run: jmapsync sync")
+    settings.inform(f"{waiting.name} will be sent with the next run.")
 
 
 @outbox.command()

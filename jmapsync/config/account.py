@@ -21,6 +21,7 @@ from jmapsync.config.values import (
     TasksConfig,
     VcardVersion,
 )
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from jmapsync.config.reader import Reader
@@ -92,7 +93,7 @@ def _check_sign_in(reader: Reader, account: AccountConfig, *, private: bool) -> 
 def _check_oauth(reader: Reader, account: AccountConfig, given: list[str], *, private: bool) -> None:
     name = account.name
     if given and account.auth == "oauth":
-        reader.wrong(given[0], f'account "{name}": auth = "oauth" takes no {given[0]}; sign in with: jmapsync login {name}')
+        reader.wrong(given[0], f'account "{name}": auth = "oauth" takes no {given[0]}; sign in with: {command("login", name)}')
     for key in ("client_id", "client_secret", "scopes"):
         if reader.has(key) and account.auth != "oauth":
             reader.wrong(key, f'{key} is used with auth = "oauth" only')

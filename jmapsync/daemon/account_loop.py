@@ -29,6 +29,7 @@ from jmapsync.daemon.watch.watcher import Watcher, WatchMode
 from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, Remedy, SignInError
 from jmapsync.sync.report import AccountReport
 from jmapsync.sync.threads import complete
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -326,7 +327,7 @@ class AccountLoop:
         for kind, problem in new[:MOST_LOGGED]:
             _log.warning("%s %s: quarantined: %s: %s", self.name, kind, problem.item, problem.why)
         if len(new) > MOST_LOGGED:
-            _log.warning("%s: %s more quarantined; see: jmapsync status", self.name, f"{len(new) - MOST_LOGGED:,}")
+            _log.warning("%s: %s more quarantined; see: %s", self.name, f"{len(new) - MOST_LOGGED:,}", command("status", self.name))
 
     def _folders(self, trigger: Trigger) -> frozenset[str] | None:
         """Return the local folders to scan; None, for all of them, unless inotify has reported every change since the last run."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
-ADVICE = "Check both, then run jmapsync check."
+ADVICE = "Check both."
 """What to do where a password or an API token is refused."""
 _LONGEST_FILE = 1 << 20
 """Octets of a file that are read; only its first line is used."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from jmapsync.planner.model import NOTHING, SIDES, Change, Homes, Order, Side, Verb
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -163,6 +164,6 @@ class _Scene(Struct, frozen=True):
             self.count,
             self.total,
             f"{self.count:,} of {self.total:,} items would be deleted{place} {where}, {why}. Nothing was written. "
-            f"If this is meant, `jmapsync sync --allow-deletes {self.account}` lets exactly this through; "
+            f"If this is meant, `{command('sync --allow-deletes', self.account)}` lets exactly this through; "
             f"otherwise {cure}.",
         )

@@ -19,6 +19,7 @@ from jmapsync.jmap.replies import UnreachedError
 from jmapsync.signin.grant import Grant
 from jmapsync.signin.metadata import REFRESH
 from jmapsync.signin.token_requests import RefusedError, Tokens, ask_tokens
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ class OAuthCredential:
     @property
     def advice(self) -> str:
         """Return what to do where the server refuses the token."""
-        return f"Sign in again: jmapsync login {self._account}"
+        return f"Sign in again: {command('login', self._account)}"
 
     async def ready(self, transport: Transport) -> None:
         """Adopt what another process stored, and refresh a token that expires soon; raise `SignInError` where there is none.
@@ -159,7 +160,7 @@ class OAuthCredential:
 
 
 def _missing(account: str) -> SignInError:
-    return SignInError(f"{account} is not signed in.", advice=f"Sign in: jmapsync login {account}")
+    return SignInError(f"{account} is not signed in.", advice=f"Sign in: {command('login', account)}")
 
 
 def _renewed(grant: Grant, tokens: Tokens, now: float) -> Grant:

@@ -134,7 +134,7 @@ async def _follow(url: str, transport: Transport, approval: Approval) -> Reply:
 
 def _judged(reply: Reply) -> Reply:
     """Return the answer of a JMAP server: a refusal, or a session; raise `DiscoveryError` for anything else."""
-    if reply.status == 401:  # noqa: PLR2004
+    if reply.status in {401, 403}:
         return reply
     if not 200 <= reply.status < 300:  # noqa: PLR2004
         raise DiscoveryError(f"{Origin.of(reply.url)} has no JMAP session at {reply.url} (status {reply.status}).")

@@ -23,6 +23,7 @@ from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.opening import open_regular
 from jmapsync.signin.grant import Grant
 from jmapsync.signin.vault import Keyring, VaultError, decrypt, encrypt
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -34,7 +35,7 @@ SERVICE = "jmapsync"
 _MOST = 1 << 20
 _RESERVED = 1 << 15
 """Octets that are reserved on the disk before a refresh token is used: more than new tokens need."""
-LOCK_SECONDS = 90.0
+LOCK_SECONDS = 150.0
 """How long another process may hold the lock: a refresh has a deadline of its own, which is shorter."""
 _PAUSE = 0.05
 
@@ -107,7 +108,7 @@ class SignInStore:
         if not isinstance(found, Secret):
             raise SignInError(
                 f"No password or API token of {self._account} is stored ({why}).",
-                advice=f"Unlock the keyring, or store one with: jmapsync login {self._account}",
+                advice=f"Unlock the keyring, or store one with: {command('login', self._account)}",
             )
         return found
 
@@ -232,7 +233,7 @@ class SignInStore:
     def _unreadable(self, why: str) -> SignInError:
         return SignInError(
             f"The stored sign-in of {self._account} ({self.path}) cannot be read: {why}.",
-            advice=f"Sign in again: jmapsync login {self._account}",
+            advice=f"Sign in again: {command('login', self._account)}",
         )
 
     def _write(self, content: bytes, *, reserve: bool = False) -> None:

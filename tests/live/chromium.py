@@ -26,7 +26,7 @@ _SUBMIT = """(fields => {
     field.value = value;
   }
   form.dataset.sent = 'yes';
-  form.querySelector('[type=submit]').click();
+  form.requestSubmit();
   return true;
 })"""
 

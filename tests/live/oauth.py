@@ -224,7 +224,7 @@ class Watch:
 def browse(url: str, *, last: str = "") -> tuple[str, str]:
     """Follow a sign-in through its pages, logging in as alice and agreeing; return the last address and page.
 
-    `last` is the beginning of an address that is not opened: a redirect to it ends the visit.
+    `last` is a part of an address that is not opened: a redirect to it ends the visit.
     """
     with httpx.Client(trust_env=False, timeout=60) as client:
         request = client.build_request("GET", url)
@@ -232,7 +232,7 @@ def browse(url: str, *, last: str = "") -> tuple[str, str]:
             reply = client.send(request)
             if reply.next_request is not None:
                 request = reply.next_request
-                if last and str(request.url).startswith(last):
+                if last and last in str(request.url):
                     return str(request.url), ""
                 continue
             form = _FORM.search(reply.text)

@@ -52,7 +52,8 @@ def test_a_browser_signs_in(tmp_path: Path) -> None:
             out, err = process.communicate(timeout=60)
             assert process.returncode == 0, err
         assert f"signed in to {made.server.url} as alice" in out
-        assert "jmapsync" in consent
+        assert "urn:ietf:params:oauth:scope:mail" in consent
+        assert "contacts" not in consent
         assert made.run("sync")[0] == 0
         assert made.authority.refreshes() == []
         made.pass_time(1.5 * HOUR)
@@ -95,12 +96,12 @@ def test_a_code_is_typed_on_another_device(device: Setting) -> None:
 def test_a_code_is_typed_in_chromium(device: Setting, tmp_path: Path) -> None:
     process = device.start("login", "home", "--device")
     assert process.stderr is not None
-    shown = next(line for line in process.stderr if "has the code already" in line)
-    url = shown.split()[-1]
+    shown = next(line for line in process.stderr if "enter this code" in line)
+    _, page, *_, code = shown.split()
     chromium = Chromium(tmp_path / "profile")
-    browser = subprocess.Popen([*chromium.command.split(), url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    browser = subprocess.Popen([*chromium.command.split(), page], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with chromium:
-        chromium.submit(user_code=url.partition("=")[2])
+        chromium.submit(user_code=code)
         chromium.submit(confirm="yes")
         chromium.submit(login="alice", password="anything")
         chromium.submit(prompt="consent")
@@ -114,15 +115,14 @@ def test_a_code_is_typed_in_chromium(device: Setting, tmp_path: Path) -> None:
 def test_an_address_is_pasted_from_a_browser_elsewhere(rotating: Setting) -> None:
     """Over ssh, at a server without codes."""
     environment = rotating.environment | {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
-    with on_screen([*PROGRAM, "login", "home"], environment) as screen:
+    with on_screen(["/bin/sh", "-c", f"{' '.join(PROGRAM)} login home; /bin/sleep 100"], environment) as screen:
         screen.wait_for("paste here", 60)
         url = re.search(r"http://127\.0\.0\.1:\d+/auth\S+", screen.text().replace("\n", ""))
         assert url is not None, screen.text()
-        address, _ = browse(url[0].partition("If your")[0], last="http://127.0.0.1:")
-        while "/callback?" not in address:
-            raise AssertionError(address)
+        address, _ = browse(url[0].removesuffix("If"), last="/callback?")
+        assert "/callback?" in address
         screen.keys(address, "Enter")
-        screen.wait_for_end(60)
+        screen.wait_for("signed in to", 60)
     assert rotating.run("sync")[0] == 0
 
 
