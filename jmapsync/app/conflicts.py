@@ -18,7 +18,7 @@ from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories
 from jmapsync.storage.files.directories import Below
-from jmapsync.storage.files.filesystem import file_system_of
+from jmapsync.storage.files.filesystem import FILE_SYSTEM, file_system_of
 from jmapsync.storage.files.root import USUAL
 from jmapsync.storage.maildir.maildirpp import place_of
 
@@ -94,7 +94,7 @@ class ConflictCopies:
         folders = ledger.folders()
         homes = [int(home) for home in copy.home.split() if int(home) in folders]
         path, keywords = folders[homes[0]] if homes else ("INBOX", "")
-        separator = file_system_of(mail.path, ledger, "mail", dry=True).separator
+        separator = file_system_of(mail.path, ledger.note(f"{FILE_SYSTEM}:mail"), dry=True)[0].separator
         info = KeywordTable.parse(keywords).write(frozenset(copy.tags.split()), f"{separator}2,")
         return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 

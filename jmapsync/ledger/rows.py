@@ -35,6 +35,16 @@ class Place(NamedTuple):
         return self.ino, self.size, self.mtime
 
 
+class FolderRow(NamedTuple):
+    """Where a container lies on the disk."""
+
+    key: int
+    path: str
+    """Below the root."""
+    keywords: str = ""
+    """Its keyword table, as text."""
+
+
 class Listed(NamedTuple):
     """The stamps that a folder's directories and files had when it was listed (`storage.files.directory_stamps`).
 
@@ -101,3 +111,17 @@ class Suspended(NamedTuple):
     plan: str
     message: str
     at: int
+
+
+class Tagged(NamedTuple):
+    """One item as notmuch shows it. Items of one Message-ID are one message to notmuch, and have rows of the same tags."""
+
+    key: int
+    message: str
+    """notmuch's id of the message."""
+    tags: frozenset[str]
+    """All tags it had."""
+    shown: frozenset[str]
+    """Those that stood for keywords and mailboxes of ours."""
+    marked: bool
+    """Whether it was given our mark, which it loses when notmuch forgets it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jmapsync.ledger.database import select_many
+from jmapsync.ledger.rows import Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,20 +14,6 @@ if TYPE_CHECKING:
 
 _SENSE = "substr(item.local, instr(item.local, char(9)))"
 """Keywords and mailboxes of a version, as `codec.encode` writes them after its body."""
-
-
-class Tagged(NamedTuple):
-    """One item as notmuch shows it. Items of one Message-ID are one message to notmuch, and have rows of the same tags."""
-
-    key: int
-    message: str
-    """notmuch's id of the message."""
-    tags: frozenset[str]
-    """All tags it had."""
-    shown: frozenset[str]
-    """Those that stood for keywords and mailboxes of ours."""
-    marked: bool
-    """Whether it was given our mark, which it loses when notmuch forgets it."""
 
 
 class TagTable:

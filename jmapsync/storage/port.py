@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from jmapsync.errors import LocalError
     from jmapsync.formats.message import Measure
     from jmapsync.formats.objects import Patch
-    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.ledger.rows import FolderRow, Listed, Place
     from jmapsync.planner.model import Order, Version
-    from jmapsync.storage.notmuch.observe import TagPage
+    from jmapsync.storage.known import Known
+    from jmapsync.storage.notmuch.observe import ShownTags, TagPage
 
 LARGE = 4 << 20
 """Octets from which a body goes to a file of its own instead of through memory."""
@@ -134,6 +137,19 @@ Observation: TypeAlias = FolderPage | ItemPage | ListingEnd
 """One page of what was observed of the server."""
 
 
+class Learnt(Struct):
+    """What a side learnt and wants to know in later runs; it means nothing to anybody else."""
+
+    notes: dict[str, str] = {}
+    """By name."""
+    folders: list[FolderRow] = []
+    """Where containers lie by now."""
+    listed: list[Listed] = []
+    """With which stamps folders were listed."""
+    unlisted: list[str] = []
+    """The folders of which no stamps are to be kept."""
+
+
 class SameFolders(Struct, frozen=True):
     """The folders of the disk are as the ledger has them."""
 
@@ -144,6 +160,7 @@ class DiskFolders(Struct):
     folders: list[Folder] = []
     detached: dict[str, str] = {}
     """The paths of folders that are left alone, by the ids of the containers that they are marked with."""
+    learnt: Learnt = msgspec.field(default_factory=Learnt)
 
 
 class DiskItems(Struct):
@@ -165,6 +182,7 @@ class DiskItems(Struct):
     """True when folders changed during the scan, so that something that was seen could not be decided."""
     more: bool = False
     """True when there is more than one scan reads: once this is kept, the next scan finds the rest."""
+    learnt: Learnt = msgspec.field(default_factory=Learnt)
 
 
 class Done(Struct, frozen=True):
@@ -191,6 +209,16 @@ class Filed(Struct, frozen=True):
     """Of what was written: of the wire's bytes, of an object its uid; nothing where no body was."""
     content: bytes = b""
     """The normal form of an object as the files hold it, if one was written."""
+
+
+class Placed(Struct, frozen=True):
+    """An order on a container was carried out on the disk."""
+
+    key: int
+    version: Version | None
+    """What the disk holds after the write; None when the container is no longer there."""
+    folders: tuple[FolderRow, ...] = ()
+    """Where containers lie by now: it, and those that moved with it."""
 
 
 class Created(Struct, frozen=True):
@@ -262,7 +290,7 @@ class Refused(Struct, frozen=True):
     """What the side holds, where it accepted the order and was read after that."""
 
 
-Success: TypeAlias = Done | Filed | Created | Imported
+Success: TypeAlias = Done | Filed | Placed | Created | Imported
 """How an order ended that was carried out."""
 Receipt: TypeAlias = Success | Bound | Kept | Stale | Refused
 """How an order ended."""
@@ -320,17 +348,26 @@ class Job(Struct, frozen=True):
     """The server's name for this very content of a message, where `ref` may be an email that still holds it."""
 
 
-class Local(Protocol):
-    """The disk side of one kind."""
+class Written(Struct):
+    """What came of a batch of orders on the disk."""
 
-    def open(self, ledger: Ledger, account: str) -> None:
+    receipts: list[Receipt]
+    """In the order of the jobs."""
+    folders: list[FolderRow] = []
+    """Folders that have another keyword table by now."""
+
+
+class Local(Protocol):
+    """The disk side of one kind. `known` is always what the ledger has; a side writes nothing there."""
+
+    def open(self, known: Known, account: str) -> Learnt:
         """Check that the root is this mirror's, or make it so. Raises RootError, LocalError."""
 
-    def observe_folders(self, ledger: Ledger) -> DiskFolders | SameFolders:
+    def observe_folders(self, known: Known) -> DiskFolders | SameFolders:
         """Return every folder. Raises LocalError."""
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
-        """Return the items that changed since the ledger last saw them. Raises LocalError.
+    def observe_items(self, known: Known, folders: Collection[str] | None = None) -> DiskItems:
+        """Return the items that changed since they were last observed. Raises LocalError.
 
         `folders` names those in which alone anything may have changed, by path.
         """
@@ -338,16 +375,16 @@ class Local(Protocol):
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
 
-    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
-        """Take note of a container met on the disk; `ref` is the server's id as soon as it is known."""
+    def adopt_folder(self, key: int, path: str, ref: str) -> FolderRow:
+        """Make a folder of the disk the one of a container; `ref` is the server's id as soon as it is known."""
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
-        """Carry out orders on items; receipts come in the order of the jobs. Raises nothing for a single item."""
+    def write(self, jobs: Sequence[Job], known: Known) -> Written:
+        """Carry out orders on items. Raises nothing for a single item."""
 
-    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
+    def write_folder(self, job: Job, role: str, known: Known) -> Receipt:
         """Carry out one order on a container."""
 
-    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], known: Known) -> list[Receipt]:
         """Carry out orders that each make one container, given with its role, and make them durable together.
 
         Receipts come in the order of the jobs. A container comes after the one that it lies in.
@@ -376,14 +413,17 @@ class MailLocal(Local, Protocol):
 class TagIndex(Protocol):
     """A database beside the disk side in which keywords and containers of items are tags."""
 
-    def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+    def observe(self, known: Known, archive: int | None) -> Iterator[TagPage]:
         """Yield what somebody changed there since it was last read. Raises TagsError.
 
         `archive` is the container for items that are taken out of their last one, if there is one.
         """
 
-    def show(self, ledger: Ledger) -> None:
-        """Write there what changed here since. Raises TagsError."""
+    def are_all_due(self, known: Known) -> bool:
+        """Return whether the tags of all messages are to be compared with what the items hold, as other tags stand for it now."""
+
+    def show(self, known: Known) -> Iterator[ShownTags]:
+        """Write there what changed here since, and yield what was written once it is durable. Raises TagsError."""
 
 
 class Context(Protocol):

@@ -76,7 +76,7 @@ class Channel:
         )
         self.permits = Permits(self.kind, self.ledger, self.remote, self.context)
         self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.messages)
-        self.ingester = Ingester(self.kind, self.ledger, self.context, self.quarantine, self._adopt_folder, self.scope)
+        self.ingester = Ingester(self.kind, self.ledger, self.context, self.quarantine, self.local.adopt_folder, self.scope)
         self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         self.containers = Containers(
             self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.quarantine, self.permits, self.held
@@ -94,6 +94,3 @@ class Channel:
         """Return the server side of mail."""
         assert self.codec is None, "its bodies are objects"  # noqa: S101 - the callers are of mail alone
         return cast("MailRemote", self.remote)
-
-    def _adopt_folder(self, key: int, path: str, ref: str) -> None:
-        self.local.adopt_folder(key, path, ref, self.ledger)

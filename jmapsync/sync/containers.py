@@ -12,7 +12,7 @@ from jmapsync.ledger.intents import note_made
 from jmapsync.planner.model import Order, Plan, Present, Side, Verb
 from jmapsync.planner.orders import agreed_base, ordered
 from jmapsync.planner.plan import needed_homes, plan
-from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale, Success
+from jmapsync.storage.port import Created, Done, Job, Placed, Receipt, Refused, Stale, Success
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -264,10 +264,19 @@ class Containers(Struct):
         match receipt:
             case Done(version=version):
                 self._commit(order, record, version)
+            case Placed():
+                self._commit_placed(order, record, receipt)
             case Created(version=version, ref=ref):
                 self._commit(order, record, version, ref)
             case Refused(why=why, remedy=remedy):
                 self.quarantine.add(record, [order], why, remedy)
+
+    def _commit_placed(self, order: Order, record: Record, placed: Placed) -> None:
+        with self.ledger.transaction():
+            if order.verb is Verb.DELETE:
+                self.ledger.drop_folder(record.key)
+            self.ledger.put_folders(placed.folders)
+            self._commit(order, record, placed.version)
 
     def _is_taken(self, order: Order) -> bool:
         """Return whether the server is known to have another container of the name and in the place that one is to get."""
@@ -291,7 +300,7 @@ class Containers(Struct):
                 note_made(self.ledger, self.kind.containers.kind, [ref], cursor)
                 self.context.keys[ref] = record.key
                 path = self.ledger.folder_path(record.key)
-                self.local.adopt_folder(record.key, path, ref, self.ledger)
+                self.ledger.put_folders([self.local.adopt_folder(record.key, path, ref)])
         self.report.folders.add(order.verb)
 
 

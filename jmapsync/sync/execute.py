@@ -155,8 +155,9 @@ class Executor(Struct):
             key = order.key
             made = work.remote_receipt.stamp if isinstance(work.remote_receipt, Imported) else 0
             jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
-        receipts = await complete(self.channel.local.write, jobs, self.channel.ledger)
-        for work, receipt in zip(works, receipts, strict=True):
+        written = await complete(self.channel.local.write, jobs, self.channel.ledger)
+        self.channel.ledger.put_folders(written.folders)
+        for work, receipt in zip(works, written.receipts, strict=True):
             work.local_receipt = receipt
         for job in jobs:
             if job.body is not None and job.body.path is not None:

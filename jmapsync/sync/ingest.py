@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jmapsync.kinds import Kind
-    from jmapsync.storage.port import DiskFolders, DiskItems, Folder, FolderPage, ItemPage, ListingEnd, Seen
+    from jmapsync.ledger.rows import FolderRow
+    from jmapsync.storage.port import DiskFolders, DiskItems, Folder, FolderPage, ItemPage, Learnt, ListingEnd, Seen
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Quarantine
@@ -49,7 +50,7 @@ class Ingester(Struct):
     ledger: Ledger
     context: ContainerContext
     quarantine: Quarantine
-    adopt_folder: Callable[[int, str, str], None]
+    adopt_folder: Callable[[int, str, str], FolderRow]
     """Called with the key, path and server id of a local folder when they become known."""
     scope: Scope
 
@@ -174,7 +175,7 @@ class Ingester(Struct):
         base = known.base if known.ref == folder.ref else None
         self.ledger.save([replace(known, ref=folder.ref, remote=version, base=base)])
         if known.remote is None and known.local is not None:
-            self.adopt_folder(known.key, self.ledger.folder_path(known.key), folder.ref)
+            self.ledger.put_folders([self.adopt_folder(known.key, self.ledger.folder_path(known.key), folder.ref)])
         return known.key
 
     def _remote_items(self, items: Sequence[Seen]) -> list[Trouble]:
@@ -270,12 +271,22 @@ class Ingester(Struct):
 
     # the disk's side
 
+    def keep(self, learnt: Learnt) -> None:
+        """Keep what the disk side learnt."""
+        with self.ledger.transaction():
+            self.ledger.put_folders(learnt.folders)
+            self.ledger.drop_listed(self.kind.name, learnt.unlisted)
+            self.ledger.put_listed(learnt.listed)
+            for name, note in learnt.notes.items():  # at last: a note may be about what was just written
+                self.ledger.set_note(name, note)
+
     def ingest_local_folders(self, page: DiskFolders | SameFolders) -> None:
         """Ingest the folders of the disk."""
         if isinstance(page, SameFolders):
             return
         kind = self.kind.containers.kind
         with self.ledger.transaction():
+            self.keep(page.learnt)
             keys: dict[str, int] = {}
             waiting = Waiting(self.ledger, kind, Side.REMOTE, self.context.roles)
             records = self.ledger.records([folder.key for folder in page.folders if folder.key is not None])
@@ -312,13 +323,15 @@ class Ingester(Struct):
                 self.ledger.save([replace(known, local=version, name=folder.ref)])
         fresh = known is None or known.local is None
         if fresh or lie.get(key, "") != folder.ref:
-            self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
+            ref = str(known.ref) if known is not None and known.ref and fresh else ""
+            self.ledger.put_folders([self.adopt_folder(key, folder.ref, ref)])
         return key
 
     def ingest_local_items(self, page: DiskItems) -> None:
         """Ingest a scan of the items of the disk."""
         kind = self.kind.items.kind
         with self.ledger.transaction():
+            self.keep(page.learnt)
             self.ledger.drop_places(page.moved)
             self.ledger.put_places(page.places)
             records = self.ledger.records([seen.key for seen in page.items if seen.key is not None] + page.gone)

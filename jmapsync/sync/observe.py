@@ -43,7 +43,7 @@ class Observer(Struct):
         if not self._is_open:
             if channel.options.full:
                 channel.ledger.forget_listed(channel.kind.name)
-            channel.local.open(channel.ledger, channel.account_id)
+            channel.ingester.keep(channel.local.open(channel.ledger, channel.account_id))
             channel.remote.open(channel.context)
             channel.ingester.load()
             self._is_open = True
@@ -75,6 +75,7 @@ class Observer(Struct):
         seen = channel.local.observe_folders(channel.ledger)
         if isinstance(seen, SameFolders):
             return False
+        channel.ingester.keep(seen.learnt)
         places = channel.ledger.folders()
         containers = channel.ledger.all(channel.kind.containers.kind)
         known = {record.key: record.local for record in containers if record.local is not None}

@@ -15,7 +15,7 @@ from jmapsync.storage.notmuch.database import TagsError
 
 if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
-    from jmapsync.storage.notmuch.observe import TagPage
+    from jmapsync.storage.notmuch.observe import ShownTags, TagPage
     from jmapsync.storage.port import Context, TagIndex
     from jmapsync.sync.report import KindReport
 
@@ -70,12 +70,25 @@ class Tagger:
             return
         try:
             if not self._failed:
-                self.index.show(self.ledger)
+                self._show()
         except TagsError as error:
             self._say(error)
         due = "1" if self._failed else ""
         if due != self.ledger.note(DUE):
             self.ledger.set_note(DUE, due)
+
+    def _show(self) -> None:
+        if self.index.are_all_due(self.ledger):
+            self.ledger.tagged.make_due()
+        for page in self.index.show(self.ledger):
+            self._keep_shown(page)
+
+    def _keep_shown(self, page: ShownTags) -> None:
+        with self.ledger.transaction():
+            self.ledger.tagged.drop(page.gone)
+            self.ledger.tagged.put(page.rows, due=False)
+            for name, value in page.notes.items():
+                self.ledger.set_note(name, value)
 
     def _say(self, error: TagsError) -> None:
         self._failed = True

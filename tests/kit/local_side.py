@@ -13,18 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.ledger.rows import FolderRow
     from jmapsync.planner.model import Version
-    from jmapsync.storage.port import Receipt
+    from jmapsync.storage.known import Known
+    from jmapsync.storage.port import Learnt, Placed, Receipt, Written
 
 
 class LocalSide(Protocol):
     """What the driver uses of a side."""
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]: ...
-    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None: ...
+    def open(self, known: Known, account: str) -> Learnt: ...
+    def write(self, jobs: Sequence[Job], known: Known) -> Written: ...
+    def adopt_folder(self, key: int, path: str, ref: str) -> FolderRow: ...
 
 
 Driven = TypeVar("Driven", bound=LocalSide)
+
+
+def keep(ledger: Ledger, learnt: Learnt) -> None:
+    """Keep in a ledger what a side learnt when it was opened."""
+    for name, note in learnt.notes.items():
+        ledger.set_note(name, note)
 
 
 class LocalSideDriver(Generic[Driven]):
@@ -35,7 +44,17 @@ class LocalSideDriver(Generic[Driven]):
 
     def adopt(self, key: int, path: str, ref: str) -> None:
         """Let a folder that is on the disk be the one of a mailbox or collection."""
-        self.side.adopt_folder(key, path, ref, self.ledger)
+        self.ledger.put_folders([self.side.adopt_folder(key, path, ref)])
+
+    def open(self) -> None:
+        """Begin a run."""
+        keep(self.ledger, self.side.open(self.ledger, "a1"))
+
+    def place(self, placed: Placed) -> None:
+        """Keep where containers lie after an order on one."""
+        if placed.version is None:
+            self.ledger.drop_folder(placed.key)
+        self.ledger.put_folders(placed.folders)
 
     def to_delete(self, key: int) -> Job:
         """Return the job that takes an item off the disk."""
@@ -44,7 +63,9 @@ class LocalSideDriver(Generic[Driven]):
 
     def write(self, *jobs: Job) -> list[Any]:
         """Carry out jobs, keep in the ledger what was done, and return the receipts: a test knows of which kind."""
-        receipts = self.side.write(jobs, self.ledger)
+        written = self.side.write(jobs, self.ledger)
+        self.ledger.put_folders(written.folders)
+        receipts = written.receipts
         assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
         self.commit(receipts)
         return receipts

@@ -13,7 +13,7 @@ from jmapsync.kinds import MAIL
 from jmapsync.ledger import Place, Record
 from jmapsync.planner.model import Order, Side, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Body, DiskFolders, DiskItems, Folder, Job, Success
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Folder, Job, Placed, Success
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
@@ -35,12 +35,12 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         self.root = base / "mail"
         self.ledger = open_ledger(base / "ledger.sqlite")
         self.side = MaildirSide(self.root, base / "spool", **options)
-        self.side.open(self.ledger, "a1")
+        self.open()
         self._numbers = itertools.count(1)
         quarantine = Quarantine(MAIL.name, self.ledger, time.time)
         context = ContainerContext()
         scope = Scope(MAIL, self.ledger, context, EVERYTHING, [])
-        self._ingester = Ingester(MAIL, self.ledger, context, quarantine, self.adopt, scope)
+        self._ingester = Ingester(MAIL, self.ledger, context, quarantine, self.side.adopt_folder, scope)
 
     def folder(self, name: str, *, parent: int | None = None) -> int:
         """Make a folder as the server's mailboxes are made here and return its key."""
@@ -49,7 +49,8 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         key = self.ledger.add(Record(0, "mailbox", f"M{next(self._numbers)}", name, remote=version))
         job = Job(Order(Side.LOCAL, Verb.CREATE, key, None, version, frozenset(), homes, "new"), f"M{key}", 0)
         receipt = self.side.write_folder(job, "inbox" if name == "INBOX" else "", self.ledger)
-        assert isinstance(receipt, Success), receipt
+        assert isinstance(receipt, Placed), receipt
+        self.place(receipt)
         self.ledger.save([replace(record, local=version) for record in self.ledger.records([key]).values()])
         return key
 

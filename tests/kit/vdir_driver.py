@@ -14,7 +14,7 @@ from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import CALENDARS
 from jmapsync.ledger import Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
-from jmapsync.storage.port import Body, DiskItems, Folder, Job, Success
+from jmapsync.storage.port import Body, DiskItems, Folder, Job, Placed, Success
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
@@ -51,11 +51,11 @@ class VdirDriver(LocalSideDriver[VdirSide]):
     def enter(self) -> None:
         """Begin anew with what lies on the disk and in the ledger."""
         self.side = VdirSide(self.root, "calendars", self.codec, **self._options)
-        self.side.open(self.ledger, "a1")
+        self.open()
         self.context = ContainerContext()
         quarantine = Quarantine(CALENDARS.name, self.ledger, time.time)
         scope = Scope(CALENDARS, self.ledger, self.context, EVERYTHING, [])
-        self.ingester = Ingester(CALENDARS, self.ledger, self.context, quarantine, self.adopt, scope)
+        self.ingester = Ingester(CALENDARS, self.ledger, self.context, quarantine, self.side.adopt_folder, scope)
         self.ingester.load()
 
     def lose_ledger(self) -> None:
@@ -83,7 +83,8 @@ class VdirDriver(LocalSideDriver[VdirSide]):
         tags = version.tags if version is not None else NO_TAGS
         order = Order(Side.LOCAL, verb, key, record.local, version, tags, NOTHING, "changed on the server")
         receipt = self.side.write_folder(Job(order, record.ref, 0), "", self.ledger)
-        if isinstance(receipt, Success):
+        if isinstance(receipt, Placed):
+            self.place(receipt)
             self.ledger.save([replace(record, local=version, base=None)])
         return receipt
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.ledger import Ledger
 from jmapsync.storage.files.filesystem import USUAL, FileSystem, examine, file_system_of, peculiarities_at, refuses_name
 from tests.kit.disks import like_exfat, refuse_names
 
@@ -45,26 +44,21 @@ def test_what_a_killed_run_left_of_trying_is_removed(tmp_path: Path) -> None:
 
 
 def test_it_is_tried_out_once_for_each_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger.copy_of(None)
     refuse_names(monkeypatch, like_exfat)
-    assert file_system_of(tmp_path, ledger, "mail", dry=True) == USUAL  # a dry run tries nothing
-    found = file_system_of(tmp_path, ledger, "mail", dry=False)
+    assert file_system_of(tmp_path, "", dry=True) == (USUAL, "")  # a dry run tries nothing
+    found, kept = file_system_of(tmp_path, "", dry=False)
     assert found.separator == ";"
     monkeypatch.undo()
-    assert file_system_of(tmp_path, ledger, "mail", dry=False) == found
-    note = json.loads(ledger.note("filesystem:mail"))
-    ledger.set_note("filesystem:mail", json.dumps({**note, "device": note["device"] + 1}))  # the root was on another one
-    assert file_system_of(tmp_path, ledger, "mail", dry=False) == USUAL
-    ledger.close()
+    assert file_system_of(tmp_path, kept, dry=False) == (found, kept)
+    note = json.loads(kept)
+    other = json.dumps({**note, "device": note["device"] + 1})  # the root was on another one
+    assert file_system_of(tmp_path, other, dry=False)[0] == USUAL
 
 
 def test_where_nothing_can_be_tried_it_counts_as_one_of_unix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger.copy_of(None)
     refuse_names(monkeypatch, lambda _: True, errno.EROFS)
-    assert file_system_of(tmp_path, ledger, "mail", dry=False) == USUAL
-    assert ledger.note("filesystem:mail") == ""
+    assert file_system_of(tmp_path, "", dry=False) == (USUAL, "")
     assert peculiarities_at(tmp_path / "not/there/yet") == []
-    ledger.close()
 
 
 def test_a_name_that_is_refused_is_distinguished_from_a_file_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

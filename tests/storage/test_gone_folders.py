@@ -51,7 +51,7 @@ def test_an_order_in_a_folder_that_is_not_known_any_more_is_stale(
     else:
         del room.side.tree.paths[work]
         room.side.tree.tables.pop(work)
-    [receipt] = room.side.write([job], room.ledger)
+    [receipt] = room.side.write([job], room.ledger).receipts
     assert type(receipt) in {Stale, Filed} if is_removed else isinstance(receipt, Stale)
     assert room.side.failure() is None
 

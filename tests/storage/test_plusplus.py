@@ -46,7 +46,7 @@ class TestPlaces:
     def test_the_marker_of_the_root_stays_when_the_inbox_is_marked(self, room: MaildirDriver) -> None:
         before = (room.root / ".jmapsync").read_bytes()
         inbox = room.folder("INBOX")
-        room.side.adopt_folder(inbox, "INBOX", "M1", room.ledger)
+        room.adopt(inbox, "INBOX", "M1")
         assert (room.root / ".jmapsync").read_bytes() == before
         assert json.loads(before)["layout"] == "maildir++"
 
@@ -132,7 +132,7 @@ class TestChanges:
         python = room.folder("python", parent=lists)
         (room.root / MOVING).write_text('["Lists", "Old"]\n')
         (room.root / ".Lists").rename(room.root / ".Old")
-        room.side.open(room.ledger, "a1")
+        room.open()
         assert maildirs(room) == {".Old", ".Old.python"}
         found = {folder.ref: folder.key for folder in room.observe_folders()}
         assert found == {"Old": lists, "Old/python": python}

@@ -126,7 +126,7 @@ class TestOtherPrograms:
             refuse_links(monkeypatch, errno.EPERM)
         [receipt] = room.write(room.to_delete(key))
         assert isinstance(receipt, Stale)
-        room.side.open(room.ledger, "a1")
+        room.open()
         assert [file.read_bytes() for file in path.parent.iterdir()] == [b"Subject: saved by its user\n\n"]
         assert left_in_tmp(room) == []
 
@@ -162,7 +162,7 @@ class TestOtherPrograms:
         monkeypatch.setattr(os, "link", save_again)
         [receipt] = room.write(room.to_delete(key))
         assert isinstance(receipt, Stale)
-        room.side.open(room.ledger, "a1")
+        room.open()
         assert {file.read_bytes() for file in path.parent.iterdir()} == {b"Subject: first\n\n", b"Subject: second\n\n"}
 
     def test_a_name_that_another_file_has_is_not_taken_from_it(self, room: MaildirDriver, inbox: int) -> None:
@@ -186,7 +186,7 @@ class TestOtherPrograms:
         temporary = room.side.tree.folder(inbox) / "tmp"
         (temporary / "1700000000.J7R0123abcd.host").write_bytes(b"half")
         (temporary / "1700000000.M1P2.host").write_bytes(b"somebody's, being delivered")
-        room.side.open(room.ledger, "a1")
+        room.open()
         assert [file.name for file in temporary.iterdir()] == ["1700000000.M1P2.host"]
 
     def test_a_folder_with_anything_of_the_users_in_it_is_not_removed(self, room: MaildirDriver, inbox: int, archive: int) -> None:

@@ -357,7 +357,7 @@ class TestDatabasesThatLostOrGainedMessages:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr("jmapsync.storage.notmuch.side.TagSide._note", die)
+            patched.setattr("jmapsync.sync.tag_index.Tagger._keep_shown", die)
             with pytest.raises(KeyboardInterrupt):
                 mirror.sync()
         assert notmuch.tags() - FLAGS == {"inbox", "todo", "work", "there"}

@@ -9,6 +9,7 @@ import pytest
 
 from jmapsync.planner.guard import Limits
 from jmapsync.storage.notmuch.side import TagRules, TagSide
+from jmapsync.sync.tag_index import Tagger
 from tests.kit.mirror import Mirror, assert_mirrored
 from tests.kit.notmuch import Notmuch
 
@@ -97,7 +98,7 @@ class TaggedMail:
             raise KeyboardInterrupt
 
         with self.patch.context() as patched:
-            patched.setattr(TagSide, self.random.choice(["_note", "show"]), die)
+            patched.setattr(*self.random.choice([(Tagger, "_keep_shown"), (TagSide, "show")]), die)
             try:
                 self.mirror.sync()
             except KeyboardInterrupt:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger
 
 _PROBE: Final = ".jmapsync-probe-"
 """How the name of the directory begins in which names are tried."""
 _MARKS: Final = '?*"<>|\\'
 """What FAT, exFAT and NTFS refuse in names besides the colon."""
 _USUAL: Final = 255
+FILE_SYSTEM: Final = "filesystem"
+"""How the name of the note begins that says what a root's file system holds; the kind follows."""
 
 
 class FileSystem(Struct, frozen=True):
@@ -106,24 +107,24 @@ def peculiarities_at(path: Path) -> list[str]:
     return []
 
 
-def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileSystem:
-    """Return what the root's file system holds, as it was tried out before; unless `dry`, try it out where that is not known.
+def file_system_of(root: Path, note: str, *, dry: bool) -> tuple[FileSystem, str]:
+    """Return what the root's file system holds, by the `note` of when it was tried out, and the note to keep.
+
+    Unless `dry`, it is tried out where that is not known.
 
     What cannot be tried out counts as a file system of Unix: the first write then says what is wrong.
     """
-    note = f"filesystem:{kind}"
-    known, kept = _kept(ledger.note(note))
+    known, kept = _kept(note)
     try:
         device = os.stat(root).st_dev
         if known == device:
-            return kept
+            return kept, note
         if dry:
-            return USUAL
+            return USUAL, note
         found = examine(root)
     except OSError:
-        return USUAL
-    ledger.set_note(note, json.dumps({**asdict(found), "device": device}))
-    return found
+        return USUAL, note
+    return found, json.dumps({**asdict(found), "device": device})
 
 
 def _kept(text: str) -> tuple[int | None, FileSystem]:

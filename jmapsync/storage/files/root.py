@@ -11,11 +11,14 @@ from jmapsync.errors import LayoutError, LocalError, RootError
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.atomic import replace_text
+from jmapsync.storage.files.filesystem import FILE_SYSTEM, file_system_of
+from jmapsync.storage.port import Learnt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger
+    from jmapsync.storage.files.filesystem import FileSystem
+    from jmapsync.storage.known import Known
 
 MARKER = ".jmapsync"
 """The name of the marker of a root, and of that of a folder in it."""
@@ -25,14 +28,21 @@ USUAL = "nested"
 """The layout of a root whose marker names none."""
 
 
-def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, layout: str = "") -> None:
-    """Check that the root is this mirror's, or make it so, unless `dry`.
+def open_root(root: Path, known: Known, account: str, kind: str, *, dry: bool, layout: str = "") -> tuple[FileSystem, Learnt]:
+    """Check that the root is this mirror's (`claim`) and return what its file system holds, and what is to be kept of both."""
+    mark, tried = f"root:{kind}", f"{FILE_SYSTEM}:{kind}"
+    notes = {mark: claim(root, known.note(mark), account, kind, dry=dry, layout=layout)}
+    found, notes[tried] = file_system_of(root, known.note(tried), dry=dry)
+    return found, Learnt(notes={name: note for name, note in notes.items() if note != known.note(name)})
 
-    Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
+
+def claim(root: Path, known: str, account: str, kind: str, *, dry: bool, layout: str = "") -> str:
+    """Check that the root is this mirror's, or make it so, unless `dry`; return its id, or nothing where it has none yet.
+
+    Raises RootError when the root of the id that is `known` is gone, unmarked, or marked for something else: then nothing may be
     read as deleted. `layout` is how folders lie in it, where that is not the usual one; LayoutError when they lie
     otherwise. Raises LocalError when it cannot be made.
     """
-    known = ledger.note(f"root:{kind}")
     marker = read_marker(root)
     if marker is None:
         _check_unmarked(root, known)
@@ -45,7 +55,7 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
     if marker is not None:
         _check_marker(root, marker, account, kind, layout)
     elif dry:
-        return
+        return ""
     else:
         marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)} | ({"layout": layout} if layout else {})
         try:
@@ -53,8 +63,7 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
             replace_text(root / MARKER, json.dumps(marker) + "\n")
         except OSError as error:
             raise LocalError(f"The folder {root} cannot be made: {error.strerror}.") from error
-    if not known:
-        ledger.set_note(f"root:{kind}", str(marker["id"]))
+    return str(marker["id"])
 
 
 def _check_unmarked(root: Path, known: str) -> None:

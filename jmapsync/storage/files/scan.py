@@ -19,7 +19,7 @@ from jmapsync.storage.files.file_state import State, leave_tick, oddity, state_o
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from jmapsync.ledger import Place
+    from jmapsync.ledger.rows import Place
     from jmapsync.storage.port import DiskItems
 
     Listing = dict[str, dict[str, State]]

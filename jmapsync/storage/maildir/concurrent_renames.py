@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jmapsync.ledger import Ledger, Place
+    from jmapsync.ledger.rows import Place
     from jmapsync.storage.files.directories import Below
     from jmapsync.storage.files.scan import Traces
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.tree import Tree
 
 
-def drop_left(tree: Tree, ledger: Ledger, traces: Traces) -> None:
+def drop_left(tree: Tree, ledger: Known, traces: Traces) -> None:
     """Treat the places as gone that messages have left by now, of those that were found in a place they were not known in."""
     found = {place.key for place in traces.updated.values() if place is not None}
     known = ledger.places_of(sorted(found))
@@ -32,7 +33,7 @@ def drop_left(tree: Tree, ledger: Ledger, traces: Traces) -> None:
             del traces.updated[_spot(place)]
 
 
-def withhold_losses(ledger: Ledger, traces: Traces) -> bool:
+def withhold_losses(ledger: Known, traces: Traces) -> bool:
     """Take back what was seen of messages that now have fewer places than before, and return whether there were any."""
     known = ledger.places_of(sorted(traces.touched))
     before = {_spot(place): place for places in known.values() for place in places}

@@ -13,7 +13,7 @@ from jmapsync.planner.model import Tags, Version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jmapsync.ledger import Place
+    from jmapsync.ledger.rows import Place
 
 
 class Reading(Struct, frozen=True):

@@ -20,8 +20,10 @@ from jmapsync.storage.port import DiskFolders, Folder
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jmapsync.ledger import Ledger, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.ledger.rows import FolderRow
     from jmapsync.storage.files.tree import Found
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.tree import Tree
 
 
@@ -29,36 +31,37 @@ GONE = ".gone"
 """The name of a folder that cannot be there: what begins with a dot is no folder."""
 
 
-def observe_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> DiskFolders:
+def observe_folders(tree: Tree, known: Known, moved: Iterable[FolderRow] = (), patterns: Patterns = EVERYTHING) -> DiskFolders:
     """Return the folders below the root; renamed ones are known by their markers. Those that are left out are left alone.
 
     Raises LocalError when the root cannot be listed.
     """
-    return _Folders(tree, ledger, patterns).observe()
+    return _Folders(tree, known, moved, patterns).observe()
 
 
 class _Folders:
     """The folders of one tree, as they were met on the disk."""
 
-    def __init__(self, tree: Tree, ledger: Ledger, patterns: Patterns) -> None:
+    def __init__(self, tree: Tree, known: Known, moved: Iterable[FolderRow], patterns: Patterns) -> None:
         """List them, and note in the tree where known ones lie by now. Raises LocalError."""
         self._tree = tree
-        self._ledger = ledger
+        self._known = known
         self._patterns = patterns
         found = list(tree.walk())
         self._marked = Counter(one.container for one in found)
-        self._by_ref = ledger.by_ref(MAIL.containers.kind, [one.container for one in found if one.container])
-        outside = set(json.loads(ledger.note(f"{OUTSIDE}:{MAIL.name}") or "[]"))
+        self._by_ref = known.by_ref(MAIL.containers.kind, [one.container for one in found if one.container])
+        outside = set(json.loads(known.note(f"{OUTSIDE}:{MAIL.name}") or "[]"))
         self._shut = {one.path for one in found if one.container in outside}
         """Folders of mailboxes that are left out by the user's wish."""
-        known = {one.path: self._by_ref[one.container].key for one in found if one.container in self._by_ref and self._marker(one)}
-        _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found}, self._shut)
+        marked = {one.path: self._by_ref[one.container].key for one in found if one.container in self._by_ref and self._marker(one)}
+        _follow(tree, {key: path for path, key in marked.items() if key in tree.paths}, {one.path for one in found}, self._shut)
         self._keys = {path: key for key, path in tree.paths.items()}
         self._found = [one for one in found if not one.linked or one.path in self._keys]  # the folder itself was found elsewhere
-        self._places = {key: path for key, (path, _) in ledger.folders(MAIL.containers.kind).items()}
-        """Where the ledger has each container."""
+        self._places = {key: path for key, (path, _) in known.folders(MAIL.containers.kind).items()}
+        """Where the ledger has each container, or will."""
+        self._places |= {row.key: row.path for row in moved}
         keys = set(self._keys.values()) | {record.key for record in self._by_ref.values()}
-        self._records: dict[int, Record] = ledger.records(sorted(keys))
+        self._records: dict[int, Record] = known.records(sorted(keys))
 
     def observe(self) -> DiskFolders:
         """Return those that are mirrored, and make what they lack."""
@@ -77,7 +80,7 @@ class _Folders:
 
     def _mirrored(self) -> tuple[set[str], set[str]]:
         """Return the paths of the folders that are mirrored, and of those that are there only for what lies in them."""
-        boxes = json.loads(self._ledger.note(f"{BOXES}:{MAIL.name}") or "{}")
+        boxes = json.loads(self._known.note(f"{BOXES}:{MAIL.name}") or "{}")
         inside = {one.path for one in self._found if one.path not in self._shut and self._belongs(one, boxes)}
         hollow = {one.path for one in self._found if self._is_hollow(one)}
         apart = above(one.path for one in self._found if one.path not in inside)
@@ -110,7 +113,7 @@ class _Folders:
         """Make the directories that a folder lacks, but not where messages lay: that is a loss to be noticed."""
         missing = set[str]() if bare or one.linked else self._tree.lacks(one.path)
         if missing and key is not None:
-            missing -= {place.sub for place in self._ledger.places_in(key)}
+            missing -= {place.sub for place in self._known.places_in(key)}
         self._tree.complete(one.path, missing)
 
     def _folder(self, one: Found, key: int | None, *, bare: bool) -> Folder:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.message import LONGEST_HEADER, Form, Measure, has_marks, has_tuid, measure, without_marks, without_tuid
 from jmapsync.kinds import MAIL
-from jmapsync.ledger import Place
+from jmapsync.ledger.rows import Place
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import NO_TAGS
 from jmapsync.storage.files.file_state import state_of, wait_until_quiet
@@ -20,9 +20,10 @@ from jmapsync.storage.port import Seen, Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from jmapsync.ledger import Ledger, Record
+    from jmapsync.ledger.record import Record
     from jmapsync.storage.files.directories import Below
     from jmapsync.storage.files.scan import Entry, Traces
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.tree import Tree
 
 CHUNK = 1 << 20
@@ -35,7 +36,7 @@ class Identifier:
     """Gives the files of one scan whose bytes are unknown or changed to messages."""
 
     def __init__(
-        self, tree: Tree, ledger: Ledger, clock: Callable[[], float], traces: Traces, problems: list[Trouble], *, below: Below
+        self, tree: Tree, ledger: Known, clock: Callable[[], float], traces: Traces, problems: list[Trouble], *, below: Below
     ) -> None:
         """Prepare; `below` opens the tree's directories, `traces` and `problems` are the scan's own and grow with what is found."""
         self._tree = tree

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import parse_name
-from jmapsync.ledger import Place
+from jmapsync.ledger.rows import Place
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.maildir.file_names import key_in

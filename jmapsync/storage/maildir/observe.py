@@ -23,8 +23,10 @@ from jmapsync.storage.port import DiskItems, Seen, Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.ledger.rows import Place
     from jmapsync.storage.files.scan import Changes, Entry
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.identify import Measured
     from jmapsync.storage.maildir.tree import Tree
 
@@ -40,7 +42,7 @@ class MessageScan:
     def __init__(
         self,
         tree: Tree,
-        ledger: Ledger,
+        ledger: Known,
         *,
         clock: Callable[[], float] = time.time,
         limit: int = SLICE,

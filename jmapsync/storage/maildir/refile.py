@@ -14,7 +14,7 @@ from jmapsync.storage.maildir.file_names import own_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.ledger import Place
+    from jmapsync.ledger.rows import Place
     from jmapsync.planner.model import Tags
     from jmapsync.storage.files.directories import Below
     from jmapsync.storage.maildir.tree import Tree

@@ -12,12 +12,12 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.labels import HEAD
 from jmapsync.formats.message import Form, Measure, measure, to_wire
 from jmapsync.formats.names import EVERYTHING, Patterns
+from jmapsync.ledger.rows import FolderRow
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.file_state import state_of
-from jmapsync.storage.files.filesystem import file_system_of
-from jmapsync.storage.files.root import USUAL, claim, read_marker
+from jmapsync.storage.files.root import USUAL, open_root, read_marker
 from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.maildir.folders import observe_folders
@@ -26,13 +26,14 @@ from jmapsync.storage.maildir.maildirpp import PlusPlusTree
 from jmapsync.storage.maildir.observe import SLICE, MessageScan
 from jmapsync.storage.maildir.tree import Tree
 from jmapsync.storage.maildir.write import Writer
-from jmapsync.storage.port import Body, DiskFolders, DiskItems, Done, Job, Receipt, SameFolders, Stale
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Job, Learnt, Placed, Receipt, SameFolders, Stale, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger, Place
+    from jmapsync.ledger.rows import Place
+    from jmapsync.storage.known import Known
 
 CHUNK = 1 << 20
 LARGE = 4 << 20
@@ -68,64 +69,66 @@ class MaildirSide:
         self._limit = limit
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token, keep_deleted=keep_deleted)
 
-    def open(self, ledger: Ledger, account: str) -> None:
+    def open(self, known: Known, account: str) -> Learnt:
         """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done.
 
         Raises what `claim` raises, and LayoutError for a tree of another program in the other layout.
         """
-        if not ledger.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
+        if not known.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
             raise LayoutError(
                 f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronised.",
                 advice="Set layout to the one it has, or choose another path.",
             )
-        claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
-        self.tree.holds = file_system_of(self.tree.root, ledger, "mail", dry=self._dry)
-        self.tree.load(ledger, begin=True)
+        self.tree.holds, learnt = open_root(self.tree.root, known, account, "mail", dry=self._dry, layout=self._layout)
+        self.tree.load(known, begin=True)
         if not self._dry:
             self.tree.clear_unfinished()
+        return learnt
 
-    def observe_folders(self, ledger: Ledger) -> DiskFolders | SameFolders:
+    def observe_folders(self, known: Known) -> DiskFolders | SameFolders:
         """Return every folder, or that they are as they were when a run began."""
         stamps = self.tree.stamps
         begun, stamps.fresh = stamps.fresh, False
-        if not begun or not self.tree.is_loaded(ledger):
-            self.tree.load(ledger)
-        if begun and stamps.are_ingested(ledger, set(map(self.tree.place, self.tree.paths.values()))):
+        if not begun or not self.tree.is_loaded(known):
+            self.tree.load(known)
+        if begun and stamps.are_ingested(known, set(map(self.tree.place, self.tree.paths.values()))):
             self.tree.odd, self.tree.left_alone = [], ()
             return SameFolders()
-        if not self._dry and self._shed_marks(ledger):
-            self.tree.load(ledger)
-        observed = observe_folders(self.tree, ledger, self._patterns)
+        moved = self._shed_marks(known) if not self._dry else []
+        if moved:
+            self.tree.load(known, moved=moved)
+        observed = observe_folders(self.tree, known, moved, self._patterns)
         if not self._dry:
             self.tree.restore_keywords()
         if begun and not self._dry:
-            self._keep_stamps(ledger, observed)
+            observed.learnt = self._stamps_of(known, observed)
+        observed.learnt.folders = moved
         return observed
 
-    def _keep_stamps(self, ledger: Ledger, observed: DiskFolders) -> None:
-        """Take note of folders that have just been listed."""
+    def _stamps_of(self, known: Known, observed: DiskFolders) -> Learnt:
+        """Return the stamps of folders that have just been listed."""
         tree = self.tree
         places = set(map(tree.place, tree.paths.values()))
-        known = sorted(folder.key for folder in observed.folders if folder.key is not None)
+        keys = sorted(folder.key for folder in observed.folders if folder.key is not None)
         odd = tree.unsettled or tree.odd or tree.left_alone or tree.bare or observed.detached
-        whole = not odd and len(known) == len(observed.folders) and known == sorted(tree.paths)
-        tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
+        whole = not odd and len(keys) == len(observed.folders) and keys == sorted(tree.paths)
+        return tree.stamps.note_folders(known, places, tree.unclear, whole=whole)
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
+    def observe_items(self, known: Known, folders: Collection[str] | None = None) -> DiskItems:
         """Return the messages that changed; scan again where folders changed during it so that losses are not certain.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
-        if not self.tree.is_loaded(ledger):
-            self.tree.load(ledger)
-        seen = self._observe_items(ledger, folders)
+        if not self.tree.is_loaded(known):
+            self.tree.load(known)
+        seen = self._observe_items(known, folders)
         if not self._dry:
-            self.tree.stamps.keep(ledger)
+            seen.learnt.listed = self.tree.stamps.changed()
         return seen
 
-    def _observe_items(self, ledger: Ledger, folders: Collection[str] | None) -> DiskItems:
+    def _observe_items(self, known: Known, folders: Collection[str] | None) -> DiskItems:
         def scan(some: Collection[str] | None) -> DiskItems:
-            return MessageScan(self.tree, ledger, limit=self._limit, folders=some).run()
+            return MessageScan(self.tree, known, limit=self._limit, folders=some).run()
 
         return scan_until_calm(scan, folders)
 
@@ -186,45 +189,38 @@ class MaildirSide:
         """Return the key of the message that a file was made for, as far as its name says; 0 for others' files."""
         return key_in(place.name)
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
-        """Carry out orders; new keyword letters are kept in the ledger beside the folder's own table."""
+    def write(self, jobs: Sequence[Job], known: Known) -> Written:
+        """Carry out orders; new keyword letters are to be kept in the ledger beside the folder's own table."""
         receipts = self._writer.write(jobs)
         homes = sorted({home for job in jobs for home in job.order.homes} & self.tree.paths.keys())
-        tables = ledger.folder_tables(homes)
-        for key in homes:
-            kept = tables.get(key, "")
-            table = self.tree.tables.get(key, KeywordTable()).render()
-            if table != kept:
-                ledger.put_folder(key, self.tree.paths[key], table)
-        return receipts
+        kept = known.folder_tables(homes)
+        return Written(receipts, [row for row in self._rows(homes) if row.keywords != kept.get(row.key, "")])
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop."""
         return self._writer.fatal
 
-    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
+    def write_folder(self, job: Job, role: str, known: Known) -> Receipt:
         """Make, rename or remove one folder."""
-        return self._write_folder(job, role, ledger, durable=True)
+        return self._write_folder(job, role, known, durable=True)
 
-    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], known: Known) -> list[Receipt]:
         """Make folders and make all of them durable at once; each comes with its role."""
-        receipts = [self._write_folder(job, role, ledger, durable=False) for job, role in jobs]
-        made = [receipt.key for receipt in receipts if isinstance(receipt, Done)]
+        receipts = [self._write_folder(job, role, known, durable=False) for job, role in jobs]
+        made = [receipt.key for receipt in receipts if isinstance(receipt, Placed)]
         try:
             self.tree.finish(made)
         except OSError as error:
             return [refused(job.order.key, error, Remedy.LATER) for job, _ in jobs]
         return receipts
 
-    def _write_folder(self, job: Job, role: str, ledger: Ledger, *, durable: bool) -> Receipt:
+    def _write_folder(self, job: Job, role: str, known: Known, *, durable: bool) -> Receipt:
         order = job.order
         key = order.key
         try:
             if order.verb is Verb.DELETE:
                 self.tree.remove(key)
-                ledger.drop_folder(key)
-                self._shed_marks(ledger)
-                return Done(key)
+                return Placed(key, None, tuple(self._shed_marks(known)))
             named = order.source or order.expect
             if named is None:
                 return Stale(key, "nothing says how it is called")
@@ -232,47 +228,45 @@ class MaildirSide:
             path = self.tree.place_for(key, named.body, role, parent, str(job.ref or key))
             if order.verb is Verb.CREATE:
                 self.tree.make(key, path, job.ref or "", durable=durable)
-                self._put_folders(ledger, [key])
+                moved = self._rows([key])
             else:
-                self._put_folders(ledger, self.tree.move(key, path))
-                self._shed_marks(ledger, but=key)
+                moved = self._rows(self.tree.move(key, path))
+                moved += self._shed_marks(known, but=key)
         except FileNotFoundError:
             return Stale(key, "a folder was renamed or removed during the run")
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
-        return Done(key, named)
+        return Placed(key, named, tuple(moved))
 
-    def _shed_marks(self, ledger: Ledger, but: int = 0) -> bool:
+    def _shed_marks(self, known: Known, but: int = 0) -> list[FolderRow]:
         """Give folders that had to be marked, because others had their names, these names where they are free by now.
 
         So two mailboxes that swapped their names end with plain ones. Folders whose names have a use of their own
-        where they lie get others. Return whether any got another name; `but` is one whose name just changes.
+        where they lie get others. Return where those that got another name lie; `but` is one whose name just changes.
         """
-        found = False
+        moved: list[FolderRow] = []
         for key in [one for one in (*self.tree.paths.marked(), *self.tree.misnamed()) if one != but]:
-            record = ledger.records([key]).get(key)
+            record = known.records([key]).get(key)
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
             if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
                 continue
             with contextlib.suppress(OSError):
                 plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
-                moved = self.tree.move(key, plain)
-                self._put_folders(ledger, moved)
-                found = found or bool(moved)
-        return found
+                moved += self._rows(self.tree.move(key, plain))
+        return moved
 
-    def _put_folders(self, ledger: Ledger, keys: Iterable[int]) -> None:
-        with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie
-            paths, tables = self.tree.paths, self.tree.tables
-            ledger.put_folders((key, paths[key], tables.get(key, KeywordTable()).render()) for key in keys)
+    def _rows(self, keys: Iterable[int]) -> list[FolderRow]:
+        """Return where folders lie. One without a marker is known by the one it lies in, wherever that is said to lie."""
+        paths, tables = self.tree.paths, self.tree.tables
+        return [FolderRow(key, paths[key], tables.get(key, KeywordTable()).render()) for key in keys]
 
-    def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
-        """Take note of a folder met on the disk, and mark it once its mailbox is known."""
+    def adopt_folder(self, key: int, path: str, ref: str) -> FolderRow:
+        """Make a folder met on the disk the one of a mailbox, and mark it once that is known."""
         self.tree.paths[key] = path
-        table = self.tree.tables.setdefault(key, KeywordTable())
-        ledger.put_folder(key, path, table.render())
-        if mailbox and not self._dry:
-            self.tree.mark_adopted(key, mailbox)
+        self.tree.tables.setdefault(key, KeywordTable())
+        if ref and not self._dry:
+            self.tree.mark_adopted(key, ref)
+        return self._rows([key])[0]
 
 
 def clear_spool(spool: Path) -> None:

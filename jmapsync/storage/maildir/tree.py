@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger, Place
+    from jmapsync.ledger.rows import FolderRow, Place
     from jmapsync.storage.files.directories import Below
+    from jmapsync.storage.known import Known
 
 
 class Tree(ContainerTree[Paths]):
@@ -68,27 +69,27 @@ class Tree(ContainerTree[Paths]):
     def left_alone(self, paths: Iterable[str]) -> None:
         self._left_alone, self._left_names = frozenset(paths), None
 
-    def load(self, ledger: Ledger, *, begin: bool = False) -> None:
-        """Read where the containers lie, and their keyword tables, from the ledger and the folders.
+    def load(self, known: Known, *, begin: bool = False, moved: Iterable[FolderRow] = ()) -> None:
+        """Read where the containers lie, and their keyword tables, from what is known, but for those that `moved`, and the folders.
 
         To `begin` a run, find out which folders are as they were; a folder that had no table then has none.
         """
-        folders = ledger.folders(MAIL.containers.kind)
+        folders = known.folders(MAIL.containers.kind) | {row.key: (row.path, row.keywords) for row in moved}
         if begin:
-            self.stamps.begin(ledger, (self.place(path) for path, _ in folders.values()))
+            self.stamps.begin(known, (self.place(path) for path, _ in folders.values()))
         self.paths = Paths({key: path for key, (path, _) in folders.items()})
         self.tables = KeywordTables()
         self.tables.update(dict.fromkeys(folders, KeywordTable()))
-        self._loaded = ledger.writes
-        self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
+        self._loaded = known.writes
+        self.bare = set(json.loads(known.note(f"{BARE}:{MAIL.name}") or "[]"))
         with self.reach() as below:
             for key, (path, keywords) in folders.items():
                 if keywords or not self.stamps.has_no_keywords(self.place(path)):
                     self.load_table(below, key, KeywordTable.parse(keywords))
 
-    def is_loaded(self, ledger: Ledger) -> bool:
+    def is_loaded(self, known: Known) -> bool:
         """Return whether what was read still stands: nothing was written to the ledger since, and there are no tables to change."""
-        return self._loaded == ledger.writes and not any(table.keywords for table in self.tables.values())
+        return self._loaded == known.writes and not any(table.keywords for table in self.tables.values())
 
     def load_table(self, below: Below, key: int, kept: KeywordTable) -> None:
         """Read the keyword table that lies in a folder; `kept` is the ledger's."""

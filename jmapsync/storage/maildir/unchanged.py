@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import KEYWORDS
 from jmapsync.kinds import MAIL
-from jmapsync.ledger import Listed
 from jmapsync.ledger.notes import UNCHANGED_FOLDERS
+from jmapsync.ledger.rows import Listed
 from jmapsync.storage.files.directory_stamps import NONE, are_exact, is_directory, is_old, mtime_in, stamp_at, stamp_of
 from jmapsync.storage.files.root import MARKER
+from jmapsync.storage.port import Learnt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from jmapsync.ledger import Ledger
+    from jmapsync.storage.known import Known
 
 _NOTE = f"{UNCHANGED_FOLDERS}:{MAIL.name}"
 _Own = tuple[bytes, bytes, bytes, bytes]
@@ -42,7 +43,7 @@ class Stamps:
         self.fresh = False
         """Whether the folders were examined since the run began, and not yet reported."""
 
-    def begin(self, ledger: Ledger, places: Iterable[str]) -> None:
+    def begin(self, known: Known, places: Iterable[str]) -> None:
         """Find out which folders below the root are as they were; the root itself is the place of no name."""
         self._rows, self._changed, self._before, self._same = {}, {}, {}, set()
         self.fresh, self._device = False, -1
@@ -53,7 +54,7 @@ class Stamps:
         if not are_exact(self._top):
             return
         self._device, self._moment = root.st_dev, time.time_ns()
-        self._rows = ledger.listed(MAIL.name)
+        self._rows = known.listed(MAIL.name)
         self.fresh = True
         for place in sorted({"", *places}):
             row = self._rows.get(place)
@@ -85,12 +86,12 @@ class Stamps:
         """Return whether a folder that is as it was has no keyword table."""
         return place in self._same and self._rows[place].keywords == NONE
 
-    def are_ingested(self, ledger: Ledger, places: Collection[str]) -> bool:
+    def are_ingested(self, known: Known, places: Collection[str]) -> bool:
         """Return whether the ledger has these folders, and the root, as they are, and nothing more is there."""
-        return self._same.issuperset(places) and "" in self._same and bool(ledger.note(_NOTE))
+        return self._same.issuperset(places) and "" in self._same and bool(known.note(_NOTE))
 
-    def keep_folders(self, ledger: Ledger, places: Collection[str], unsure: Collection[str], *, whole: bool) -> None:
-        """Keep the stamps of what was listed, and, if it is `whole`, that the folders are those of the ledger.
+    def note_folders(self, known: Known, places: Collection[str], unsure: Collection[str], *, whole: bool) -> Learnt:
+        """Return the stamps of what was listed, and, if it is `whole`, that the folders are those of the ledger.
 
         Any change to the containers in the ledger takes that back by itself: see its migrations. Of the `unsure` nothing is kept.
         """
@@ -103,13 +104,12 @@ class Stamps:
                 self._same.add(place)
         gone = [place for place in self._rows if place and place not in places]
         ingested = whole and self._same.issuperset(places) and "" in self._same
-        if self._changed or gone or ingested != bool(ledger.note(_NOTE)):
-            with ledger.transaction():
-                ledger.drop_listed(MAIL.name, gone)
-                self.keep(ledger)
-                ledger.set_note(_NOTE, "1" if ingested else "")
         for place in gone:
             del self._rows[place]
+        listed = self.changed()
+        if not (listed or gone or ingested != bool(known.note(_NOTE))):
+            return Learnt()
+        return Learnt(notes={_NOTE: "1" if ingested else ""}, listed=listed, unlisted=gone)
 
     def messages(self, place: str) -> tuple[bytes, bytes] | None:
         """Return the stamps of the directories in which a folder's messages lie, as they are now; None where nothing is trusted."""
@@ -134,12 +134,10 @@ class Stamps:
         if self.messages(place) == before:
             self._put(self._row(place)._replace(new=before[0], cur=before[1], files=files))
 
-    def keep(self, ledger: Ledger) -> None:
-        """Write down what is new."""
-        if self._changed:
-            with ledger.transaction():
-                ledger.put_listed(self._changed.values())
-            self._changed = {}
+    def changed(self) -> list[Listed]:
+        """Return what is new since this was last asked for."""
+        changed, self._changed = list(self._changed.values()), {}
+        return changed
 
     def _row(self, place: str) -> Listed:
         return self._rows.get(place) or Listed(MAIL.name, place)

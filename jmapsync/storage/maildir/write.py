@@ -17,7 +17,7 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.flags import letters
 from jmapsync.formats.message import Form, is_offlineimap, without_marks, without_tuid
 from jmapsync.formats.names import fold
-from jmapsync.ledger import Place
+from jmapsync.ledger.rows import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.atomic import link_or_copy, put_back, sync_files
 from jmapsync.storage.files.batch import BatchWriter

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.flags import parse_name
-from jmapsync.ledger.tagged import Tagged
+from jmapsync.ledger.rows import Tagged
 from jmapsync.storage.maildir.copies import combine, is_trashed
 from jmapsync.storage.maildir.refile import file_into, mark, move_into
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.formats.tags import Tagging
-    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.ledger.rows import Place
     from jmapsync.planner.model import Homes, Tags, Version
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.tree import Tree
     from jmapsync.storage.notmuch.database import Message
 
@@ -47,6 +49,16 @@ class TagPage(Struct):
     """Keys of rows whose item is gone."""
     notes: dict[str, str] = {}
     """Notes for the ledger, once everything before is kept."""
+
+
+class ShownTags(Struct):
+    """What was written into the database; to be kept in one transaction."""
+
+    rows: list[Tagged] = []
+    """The tags that messages have by now."""
+    gone: list[int] = []
+    """Keys of rows whose message notmuch forgot."""
+    notes: dict[str, str] = {}
 
 
 class _Change(NamedTuple):
@@ -75,7 +87,7 @@ class TagScan:
     def __init__(
         self,
         tree: Tree,
-        ledger: Ledger,
+        ledger: Known,
         tagging: Tagging,
         *,
         mark: str,

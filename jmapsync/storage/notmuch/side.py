@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from jmapsync.formats.tags import Tagging
 from jmapsync.storage.notmuch.database import Revision, opened
-from jmapsync.storage.notmuch.observe import TagPage, TagScan
+from jmapsync.storage.notmuch.observe import ShownTags, TagPage, TagScan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger
-    from jmapsync.ledger.tagged import Tagged
+    from jmapsync.ledger.rows import Tagged
+    from jmapsync.storage.known import Known
     from jmapsync.storage.maildir.tree import Tree
     from jmapsync.storage.notmuch.database import Message, TagDatabase
 
@@ -65,20 +65,20 @@ class TagSide:
         self._tree, self._mark, self._rules = tree, mark, rules
         self._dry, self._token = dry, token
 
-    def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+    def observe(self, known: Known, archive: int | None) -> Iterator[TagPage]:
         """Yield what changed since the last run; nothing at all where the database's revision is the one of then.
 
         `archive` is the key of the mailbox of that role. Raises TagsError.
         """
         with opened(self._rules.config) as db:
-            now, before = db.revision, _revision(ledger.note(AT))
-            again: list[str] = json.loads(ledger.note(AGAIN) or "[]")
+            now, before = db.revision, _revision(known.note(AT))
+            again: list[str] = json.loads(known.note(AGAIN) or "[]")
             if now == before and not again:
                 return
             renewed = before is None or now.uuid != before.uuid or now.number < before.number
             tags = TagScan(
                 self._tree,
-                ledger,
+                known,
                 self._tagging(db.new_tags),
                 mark=self._mark,
                 archive=archive if archive in self._tree.paths else None,
@@ -91,61 +91,65 @@ class TagSide:
         notes = {AT: f"{now.uuid} {now.number}", AGAIN: json.dumps(sorted(set(tags.again))[:MANY])}
         yield TagPage(notes=notes)
 
-    def show(self, ledger: Ledger) -> None:
-        """Write the tags of messages that changed since theirs were written. Raises TagsError."""
-        rules = repr((self._rules.mailboxes, self._rules.names, self._rules.ignore))
-        boxes = json.dumps(self._tagging(frozenset()).mailboxes, sort_keys=True)
-        changed_rules = ledger.note(RULES) not in {"", rules}
-        if changed_rules or ledger.note(BOXES) != boxes:
-            ledger.tagged.make_due()
-        due = ledger.tagged.due()
-        for start in range(0, len(due), BATCH):
-            self._write(ledger, due[start : start + BATCH], removing=not changed_rules)
-        for name, value in ((RULES, rules), (BOXES, boxes)):
-            if ledger.note(name) != value:
-                ledger.set_note(name, value)
+    def are_all_due(self, known: Known) -> bool:
+        """Return whether other tags stand for keywords and mailboxes than when tags were written last."""
+        return self._has_other_rules(known) or known.note(BOXES) != self._boxes
 
-    def _write(self, ledger: Ledger, messages: Sequence[str], *, removing: bool) -> None:
-        """Write the tags of some messages, and only when they are durable, that they were written."""
-        rows: list[Tagged] = []
-        gone: list[int] = []
-        found = ledger.tagged.of(messages)
+    def _has_other_rules(self, known: Known) -> bool:
+        return known.note(RULES) not in {"", self._rule_text}
+
+    @property
+    def _rule_text(self) -> str:
+        return repr((self._rules.mailboxes, self._rules.names, self._rules.ignore))
+
+    @property
+    def _boxes(self) -> str:
+        return json.dumps(self._tagging(frozenset()).mailboxes, sort_keys=True)
+
+    def show(self, known: Known) -> Iterator[ShownTags]:
+        """Write the tags of messages that changed since theirs were written, and yield what was written. Raises TagsError."""
+        removing = not self._has_other_rules(known)
+        due = known.tagged.due()
+        for start in range(0, len(due), BATCH):
+            yield self._write(known, due[start : start + BATCH], removing=removing)
+        notes = {RULES: self._rule_text, BOXES: self._boxes}
+        if changed := {name: value for name, value in notes.items() if known.note(name) != value}:
+            yield ShownTags(notes=changed)
+
+    def _write(self, known: Known, messages: Sequence[str], *, removing: bool) -> ShownTags:
+        """Write the tags of some messages, and return that they were written only when they are durable."""
+        written = ShownTags()
+        found = known.tagged.of(messages)
         with opened(self._rules.config, write=True) as db:
             before, tagging = db.revision, self._tagging(db.new_tags)
             with db.together():
                 for message in messages:
-                    known = found.get(message, [])
+                    rows = found.get(message, [])
                     held = db.find(message)
                     if held is None:
-                        gone += [row.key for row in known]
-                    elif not known[0].marked or self._mark in held.marks:  # else it was read anew: the next run shows
-                        rows += self._show(ledger, db, tagging, held, known, removing=removing)
+                        written.gone += [row.key for row in rows]
+                    elif not rows[0].marked or self._mark in held.marks:  # else it was read anew: the next run shows
+                        written.rows += self._show(known, db, tagging, held, rows, removing=removing)
             after = db.revision
-        self._note(ledger, gone, rows, before, after)
-
-    def _note(self, ledger: Ledger, gone: list[int], rows: list[Tagged], before: Revision, after: Revision) -> None:
-        """Keep what was written; `gone` are the keys of rows whose message notmuch forgot."""
-        with ledger.transaction():
-            ledger.tagged.drop(gone)
-            ledger.tagged.put(rows, due=False)
-            if _revision(ledger.note(AT)) == before:  # nobody else wrote during that: what there is to see is our own
-                ledger.set_note(AT, f"{after.uuid} {after.number}")
+        if _revision(known.note(AT)) == before:  # nobody else wrote during that: what there is to see is our own
+            written.notes[AT] = f"{after.uuid} {after.number}"
+        return written
 
     def _show(
-        self, ledger: Ledger, db: TagDatabase, tagging: Tagging, message: Message, known: list[Tagged], *, removing: bool
+        self, known: Known, db: TagDatabase, tagging: Tagging, message: Message, rows: list[Tagged], *, removing: bool
     ) -> list[Tagged]:
         """Give one message the tags that its items changed, and leave what others do to it alone."""
-        records = ledger.records([row.key for row in known])
+        records = known.records([row.key for row in rows])
         versions = [record.local for record in records.values() if record.local is not None]
         wanted = tagging.shown_by(versions)
-        base = known[0]
+        base = rows[0]
         add = wanted - base.shown - set(map(tagging.plain, message.tags))
         outdated = base.shown - wanted if removing else frozenset[str]()
         remove = frozenset(tag for tag in message.tags if tag in outdated or tagging.plain(tag) in outdated)
         if add or remove or self._mark not in message.marks:
             db.change(message.id, add, remove, self._mark)
         tags = (base.tags | add) - remove
-        return [row._replace(tags=tags, shown=wanted, marked=True) for row in known]
+        return [row._replace(tags=tags, shown=wanted, marked=True) for row in rows]
 
     def _tagging(self, new_tags: frozenset[str]) -> Tagging:
         rules = self._rules

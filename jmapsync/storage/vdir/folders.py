@@ -11,13 +11,13 @@ from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.tree import name_of
 
 if TYPE_CHECKING:
-    from jmapsync.ledger import Ledger
     from jmapsync.planner.model import Version
     from jmapsync.storage.files.tree import Found
+    from jmapsync.storage.known import Known
     from jmapsync.storage.vdir.tree import Tree
 
 
-def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> DiskFolders:
+def observe_folders(tree: Tree, ledger: Known, kind: str) -> DiskFolders:
     """Return the collections below the root as containers of a kind; moved directories are known by their markers.
 
     Raises LocalError when the root cannot be listed.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from jmapsync.ledger import Place
+from jmapsync.ledger.rows import Place
 from jmapsync.storage.files.scan import Traces
 from jmapsync.storage.port import Trouble
 from jmapsync.storage.vdir.read import Reading, derived_uid, named
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jmapsync.formats.codec import Codec
-    from jmapsync.ledger import Ledger, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.storage.known import Known
     from jmapsync.storage.vdir.tree import Tree
 
 Spot = tuple[int, str]
@@ -57,7 +58,7 @@ class ItemTraces(Traces):
 class Identifier:
     """Gives the files of one scan to items."""
 
-    def __init__(self, kind: str, tree: Tree, ledger: Ledger, codec: Codec, traces: ItemTraces) -> None:
+    def __init__(self, kind: str, tree: Tree, ledger: Known, codec: Codec, traces: ItemTraces) -> None:
         """Prepare; `traces` are the scan's own and grow with what is found."""
         self._kind = kind
         self._tree = tree

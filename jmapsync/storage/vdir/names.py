@@ -19,7 +19,7 @@ from jmapsync.storage.files.scan import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from jmapsync.ledger import Place
+    from jmapsync.ledger.rows import Place
     from jmapsync.storage.files.file_state import State
 
 _SAFE = re.compile(r"(?!\.)[A-Za-z0-9_.+@-]{1,200}")

@@ -20,8 +20,10 @@ from jmapsync.storage.vdir.names import items_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.ledger.record import Record
+    from jmapsync.ledger.rows import Place
     from jmapsync.storage.files.directories import Below
+    from jmapsync.storage.known import Known
     from jmapsync.storage.vdir.read import Reader, Reading
     from jmapsync.storage.vdir.tree import Tree
 
@@ -38,7 +40,7 @@ class ItemScan:
         self,
         kind: str,
         tree: Tree,
-        ledger: Ledger,
+        ledger: Known,
         reader: Reader,
         *,
         limit: int = SLICE,

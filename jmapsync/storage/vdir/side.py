@@ -12,12 +12,12 @@ from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.kinds import KINDS
+from jmapsync.ledger.rows import FolderRow
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import refused
-from jmapsync.storage.files.filesystem import file_system_of
-from jmapsync.storage.files.root import claim
+from jmapsync.storage.files.root import open_root
 from jmapsync.storage.files.scan import scan_until_calm
-from jmapsync.storage.port import Body, DiskFolders, DiskItems, Done, Job, Receipt, Refused, Stale
+from jmapsync.storage.port import Body, DiskFolders, DiskItems, Job, Learnt, Placed, Receipt, Refused, Stale, Written
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import observe_folders
 from jmapsync.storage.vdir.names import recover
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
-    from jmapsync.ledger import Ledger, Place
+    from jmapsync.ledger.rows import Place
     from jmapsync.planner.model import Order
     from jmapsync.storage.files.file_state import State
+    from jmapsync.storage.known import Known
 
 
 class VdirSide:
@@ -60,46 +61,46 @@ class VdirSide:
         self._clock = clock
         self._token = token
         self._writer = Writer(self.tree, codec, token)
-        self._ledger: Ledger | None = None
+        self._ledger: Known | None = None
 
-    def open(self, ledger: Ledger, account: str) -> None:
+    def open(self, known: Known, account: str) -> Learnt:
         """Check the root's marker, or make it, learn where the collections lie, and clear what a killed run left half done."""
-        claim(self.tree.root, ledger, account, self._kind.name, dry=self._dry)
-        self.tree.holds = file_system_of(self.tree.root, ledger, self._kind.name, dry=self._dry)
-        self._load(ledger)
+        self.tree.holds, learnt = open_root(self.tree.root, known, account, self._kind.name, dry=self._dry)
+        self._load(known)
         if self._dry:
-            return
+            return learnt
         self.tree.clear_unfinished()
         with self.tree.reach() as below:
             for key, path in self.tree.paths.items():
                 with contextlib.suppress(OSError):  # gone, or a link by now: the scan says so
-                    recover(below.at(path), self._codec.suffix, partial(_is_known, ledger, key), self._token)
+                    recover(below.at(path), self._codec.suffix, partial(_is_known, known, key), self._token)
+        return learnt
 
-    def _load(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.tree.load(ledger, self._kind.containers.kind)
+    def _load(self, known: Known) -> None:
+        self._ledger = known
+        self.tree.load(known, self._kind.containers.kind)
 
-    def observe_folders(self, ledger: Ledger) -> DiskFolders:
+    def observe_folders(self, known: Known) -> DiskFolders:
         """Return every collection."""
-        self._load(ledger)
-        return observe_folders(self.tree, ledger, self._kind.containers.kind)
+        self._load(known)
+        return observe_folders(self.tree, known, self._kind.containers.kind)
 
-    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> DiskItems:
+    def observe_items(self, known: Known, folders: Collection[str] | None = None) -> DiskItems:
         """Return the items that changed; scan again where directories changed during it so that losses are not certain.
 
         In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
-        self._load(ledger)
+        self._load(known)
         reader = Reader(self.tree, self._codec, self._clock)
 
         def scan(some: Collection[str] | None) -> DiskItems:
             reader.overtaken = False
-            return self._observe(ledger, reader, some)
+            return self._observe(known, reader, some)
 
         return scan_until_calm(scan, folders)
 
-    def _observe(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> DiskItems:
-        items = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
+    def _observe(self, known: Known, reader: Reader, folders: Collection[str] | None) -> DiskItems:
+        items = ItemScan(self._kind.items.kind, self.tree, known, reader, limit=self._limit, folders=folders)
         seen = items.run()
         self._writer.contested = set(items.identifier.alike)
         return seen
@@ -139,27 +140,26 @@ class VdirSide:
             item["uid"] = record.digest
         return align(self._codec, item, self._ledger.contents.of([key], "local").get(key, b""))
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
+    def write(self, jobs: Sequence[Job], known: Known) -> Written:
         """Carry out orders."""
-        return self._writer.write(jobs, ledger.taken_names)
+        return Written(self._writer.write(jobs, known.taken_names))
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop."""
         return self._writer.fatal
 
-    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:  # noqa: ARG002  # a directory has no role
+    def write_folder(self, job: Job, role: str, known: Known) -> Receipt:  # noqa: ARG002  # a directory has no role, nor a mark
         """Make or remove one collection, or change what it shows; its directory keeps its name."""
-        return self._write_folder(job, ledger, None)
+        return self._write_folder(job, None)
 
-    def _write_folder(self, job: Job, ledger: Ledger, taken: set[str] | None) -> Receipt:
+    def _write_folder(self, job: Job, taken: set[str] | None) -> Receipt:
         """Do so; `taken` are the names that a new directory may not have, if they are listed already."""
         order = job.order
         key = order.key
         try:
             if order.verb is Verb.DELETE:
                 self.tree.remove(key)
-                ledger.drop_folder(key)
-                return Done(key)
+                return Placed(key, None)
             named = order.source or order.expect
             if named is None:
                 return Stale(key, "nothing says how it is called")
@@ -178,27 +178,26 @@ class VdirSide:
             return Refused(key, str(error), Remedy.HUMAN)
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
-        ledger.put_folder(key, self.tree.paths[key], "")
-        return Done(key, named)
+        return Placed(key, named, (FolderRow(key, self.tree.paths[key]),))
 
-    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], known: Known) -> list[Receipt]:  # noqa: ARG002
         """Make collections one after the other; the names that are taken are listed once, for there may be thousands."""
         try:
             taken = self.tree.taken_by_others(0)
         except OSError as error:
             return [refused(job.order.key, error, Remedy.HUMAN) for job, _ in jobs]
-        return [self._write_folder(job, ledger, taken) for job, _ in jobs]
+        return [self._write_folder(job, taken) for job, _ in jobs]
 
-    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
-        """Take note of a collection met on the disk, and mark it once its container is known."""
+    def adopt_folder(self, key: int, path: str, ref: str) -> FolderRow:
+        """Make a directory met on the disk the one of a container, and mark it once that is known."""
         self.tree.paths[key] = path
-        ledger.put_folder(key, path, "")
         if ref and not self._dry:
             self.tree.mark_adopted(key, ref)
+        return FolderRow(key, path)
 
 
-def _is_known(ledger: Ledger, folder: int, state: State) -> bool:
-    return any(place.state == state for place in ledger.places_in(folder))
+def _is_known(known: Known, folder: int, state: State) -> bool:
+    return any(place.state == state for place in known.places_in(folder))
 
 
 def _color(order: Order) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger
     from jmapsync.storage.files.directories import Below
+    from jmapsync.storage.known import Known
 
 _TOP = frozenset({LOST_AND_FOUND})
 
@@ -40,7 +40,7 @@ class Tree(ContainerTree[Whereabouts]):
         """Name the root; nothing is touched yet, and never anything when `dry`."""
         super().__init__(root, Whereabouts(), dry=dry)
 
-    def load(self, ledger: Ledger, kind: str) -> None:
+    def load(self, ledger: Known, kind: str) -> None:
         """Read where the containers of a kind lie."""
         self.paths = Whereabouts({key: path for key, (path, _) in ledger.folders(kind).items()})
 

@@ -17,7 +17,7 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.names import fold
 from jmapsync.formats.objects import MalformedError, encode, holds_data
-from jmapsync.ledger import Place
+from jmapsync.ledger.rows import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.atomic import give_name
 from jmapsync.storage.files.batch import BatchWriter

@@ -14,7 +14,7 @@ from jmapsync.ledger import Record
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.tree import LINK
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import DiskFolders, Done, Refused, Success
+from jmapsync.storage.port import DiskFolders, Placed, Refused, Success
 from jmapsync.storage.vdir.side import VdirSide
 from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 from tests.storage.vdir.tiny import Tiny
@@ -97,7 +97,7 @@ class TestChangedOnTheServer:
     def test_a_new_name_is_shown_and_the_directory_keeps_its_own(self, room: VdirDriver, work: int) -> None:
         room.create(item("one"), work)
         receipt = room.write_folder(work, Verb.REPLACE, version("Büro"))
-        assert (type(receipt), receipt.version) == (Done, version("Büro"))
+        assert (type(receipt), receipt.version) == (Placed, version("Büro"))
         assert shown(room) == {"Work": ("Büro", "")}
         assert_silent(room)
 
@@ -309,7 +309,7 @@ class TestRoot:
         side = VdirSide(room.root, "calendars", Tiny(), dry=True)
         side.open(room.ledger, "a1")
         side.observe_folders(room.ledger)
-        side.adopt_folder(work, "Work", "C7", room.ledger)
+        side.adopt_folder(work, "Work", "C7")
         assert (room.directory(work) / ".jmapsync-0123.tmp").exists()
         assert "C7" not in (room.directory(work) / ".jmapsync").read_text()
         other = VdirSide(tmp_path / "other", "tasks", Tiny(), dry=True)
@@ -339,6 +339,8 @@ class TestRoot:
         room.create(item("one"), work)
         mail = MaildirSide(tmp_path / "mail", tmp_path / "spool")
         mail.open(room.ledger, "a1")
-        assert mail.observe_folders(room.ledger) == DiskFolders()
+        observed = mail.observe_folders(room.ledger)
+        assert isinstance(observed, DiskFolders)
+        assert observed.folders == []
         seen = mail.observe_items(room.ledger)
         assert (seen.gone, seen.suspicious, seen.problems) == ([], "", [])

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jmapsync.demo import DemoServer, Store
-    from jmapsync.ledger import Ledger
-    from jmapsync.storage.port import Job, Receipt
+    from jmapsync.storage.known import Known
+    from jmapsync.storage.port import Job, Written
     from tests.kit.object_mirror import ObjectMirror
 
 
@@ -221,10 +221,10 @@ class SavedBefore:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # any member of the side
         return getattr(self._inner, name)
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
+    def write(self, jobs: Sequence[Job], known: Known) -> Written:
         while self._saves:
             self._saves.pop()()
-        return self._inner.write(jobs, ledger)
+        return self._inner.write(jobs, known)
 
 
 class TestAServerThatDropsProperties:

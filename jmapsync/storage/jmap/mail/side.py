@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
-    from jmapsync.ledger import Record
+    from jmapsync.ledger.record import Record
     from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.port import Body, Context, Job, Observation, Receipt
 

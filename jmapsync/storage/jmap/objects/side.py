@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
-    from jmapsync.ledger import Record
+    from jmapsync.ledger.record import Record
     from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.dialect import Dialect
