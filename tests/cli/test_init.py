@@ -243,6 +243,24 @@ class TestOnATerminal:
         assert done.code == 0
         assert not (home.state / "signin").exists()
 
+    def test_what_an_editor_writes_while_it_asks_is_kept(
+        self, dialogue: Dialogue, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        home.configure()
+        confirm = Questions.confirm
+
+        def edit_first(self: Questions, question: str, option: str, *, default: bool | None) -> bool:
+            if question == "Write it?":
+                home.config.write_text(home.config.read_text() + '\n[hooks]\nafter_sync = "true"\n')
+            return confirm(self, question, option, default=default)
+
+        monkeypatch.setattr(Questions, "confirm", edit_first)
+        options = ["--name", "work", "--kinds", "mail", "--root", "x", "--include", "*", "--backup", "--no-sync", "--no-service"]
+        done = dialogue(*common(home), *options, keys=["y", ENTER])
+        assert done.code == 0
+        assert list(load(home.config).accounts) == ["home", "work"]
+        assert load(home.config).hooks.after_sync == "true"
+
     def test_nothing_is_written_after_no(self, dialogue: Dialogue, home: Home) -> None:
         options = ["--name", "home", "--kinds", "mail", "--root", "x", "--include", "*", "--backup"]
         done = dialogue(*common(home), *options, keys=["n", ENTER])

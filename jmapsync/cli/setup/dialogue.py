@@ -84,13 +84,13 @@ class Dialogue:
             settings={**settings, "url": account.url, **signed_in.settings, **contents.account_settings()},
             kinds=tuple(NewKind(kind=kind, path=path, settings=contents.settings(kind)) for kind, path in contents.places.items()),
         )
-        content, _ = extended(self._path, new)
+        extended(self._path, new)  # raises what would prevent it before anything is asked
         say("", *message(f"This {'is added to' if self._path.exists() else 'becomes'} {self._path}:"), "")
         say(*(f"  {line}".rstrip() for line in render(new).splitlines()))
         if not interview.questions.confirm("Write it?", "--yes", default=True):
             return False
         stored = interview.runner.run(signed_in.store())
-        write(self._path, content)
+        write(self._path, extended(self._path, new)[0])  # an editor may have written it since
         say(*message(f"Written: {self._path}"))
         if stored is not None:
             print_place(self._settings, *stored)
