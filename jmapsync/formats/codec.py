@@ -135,9 +135,10 @@ def _write_card(version: Version, item: Object) -> bytes:
 
 
 def _write_one(item: Object) -> bytes:
+    """Return the file of an event or task, without METHOD: that belongs to messages, not to what is stored (RFC 4791, 4.1)."""
     from jmapsync.formats.ical import write_calendar  # noqa: PLC0415  # the icalendar library costs 100 ms
 
-    objects = list(instances(item).values()) or [item]
+    objects = [{name: value for name, value in one.items() if name != "method"} for one in instances(item).values() or [item]]
     for one in objects:
         check_object(one)
     return _text(write_calendar(objects))

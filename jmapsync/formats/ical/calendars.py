@@ -13,6 +13,7 @@ from jmapsync.formats.contentline import Line, escape, unescape
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.entries import TYPES, read_entry, write_entry
 from jmapsync.formats.ical.fields import GROUP, by_name, is_local, read_field, write_fields
+from jmapsync.formats.ical.futures import with_futures, without_futures
 from jmapsync.formats.ical.kept import OF_CALENDAR, Reading, Writing, keep_in, leave_unknown
 from jmapsync.formats.ical.lines import Component, join, parse
 from jmapsync.formats.ical.links import NAMES as LINKS
@@ -100,7 +101,7 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
                 _read_override(component, source, *main)
     for item in found:
         item.update(common)
-    return [resolved(item) for item in found] if source.has_own else found
+    return [resolved(with_futures(item)) if source.has_own else with_futures(item) for item in found]
 
 
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:
@@ -225,8 +226,10 @@ def write_calendar(objects: list[Object]) -> bytes:
     objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))
     target = Target(objects)
     inner = [line for item in objects for line in _write_object(item, target, one_line=True)]
-    prodid = objects[0].get("prodId")
+    prodid, method = objects[0].get("prodId"), objects[0].get("method")
     header = ["BEGIN:VCALENDAR", f"VERSION:{_VERSION}", f"PRODID:{escape(prodid) if isinstance(prodid, str) else PRODID}"]
+    if isinstance(method, str) and method:
+        header.append(f"METHOD:{escape(method.upper())}")
     more: list[str] = []
     components: list[str] = []
     for kept in (value for item in objects for value in _kept_calendars(item)):
@@ -255,6 +258,7 @@ def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     if target.keeps:
         target.begin(item)
         item = target.restored(item)
+    item = without_futures(item)
     overrides = item.get("recurrenceOverrides")
     keys = [at for at in overrides if is_local(at)] if isinstance(overrides, dict) else []
     dates = Form("date", None, None)

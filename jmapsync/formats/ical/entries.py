@@ -8,6 +8,7 @@ from jmapsync.formats.contentline import escape, unescape, write_params
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
 from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
+from jmapsync.formats.ical.lines import UNPARSED, parsed_line
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
@@ -98,7 +99,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
         elif name in _LINES:
             _LINES[name](reading, line)
         elif name != "UID":
-            reading.keep(line)
+            reading.keep(parsed_line(unescape(line.value)) if name == UNPARSED else line)
         elif "uid" not in reading.item and unescape(line.value).strip():
             reading.set("uid", unescape(line.value), line)
     if "uid" not in reading.item:
@@ -124,12 +125,14 @@ def read_entry(  # noqa: C901  # a step a group of properties
 
 
 def _read_done(reading: Reading, component: Component) -> None:
-    """Set the status of a task that has a completion time but no status."""
+    """Set the status of a task that has a completion time but no status; else record the status beside that time."""
     if component.name == "VTODO" and "progress" not in reading.item and component.first("STATUS") is None:
         done = component.first("COMPLETED")
         if done is not None:
             reading.item["progress"] = "completed"
             reading.note("progress", done.name)
+    elif component.name == "VTODO" and component.first("COMPLETED") is not None and not reading.is_noted("progress"):
+        reading.note("progress", "COMPLETED", kind=str(reading.item.get("progress")))
 
 
 def write_entry(
@@ -171,10 +174,17 @@ def write_entry(
 def _write_fields(name: str, item: Object, writing: Writing) -> set[str]:
     """Write the lines of the table; return which kept lines are stale."""
     progress = item.get("progress")
-    if name == "VTODO" and progress == "completed" and writing.noted("progress", "completed") and writing.noted_kept("completed"):
+    if (
+        name == "VTODO"
+        and progress == "completed"
+        and writing.noted("progress", "completed")
+        and "valueType" not in writing.noted("progress", "completed")
+        and writing.noted_kept("completed")
+    ):
         item = {path: value for path, value in item.items() if path != "progress"}
     write_fields(_FIELDS[name], item, writing)
-    return {"COMPLETED"} if name == "VTODO" and progress not in (None, "completed") else set()
+    unchanged = progress in (None, "completed") or writing.noted("progress", "completed").get("valueType") == progress
+    return {"COMPLETED"} if name == "VTODO" and not unchanged else set()
 
 
 def _write_series(item: Object, writing: Writing, target: Target, form: Form) -> dict[str, Patch]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.objects import Object
 
-_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _SPAN = re.compile(
     r"([+-]?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
@@ -45,15 +45,20 @@ _TYPES_OF: Final = {
 
 
 def to_local(value: str) -> tuple[str, str] | None:
-    """Return a DATE or DATE-TIME as a LocalDateTime and its form ("date", "local" or "utc"); None for other values."""
+    """Return a DATE or DATE-TIME as a LocalDateTime and its form ("date", "local" or "utc"); None for other values.
+
+    Programs leave out the seconds, and write 24:00 for the end of a day. A leap second is the second before it (RFC 5545, 3.3.12).
+    """
     match = _MOMENT.fullmatch(value.strip().upper())
     if match is None:
         return None
     year, month, day, hour, minute, second, zulu = match.groups()
-    local = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}"
+    local = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{'59' if second == '60' else second or '00'}"
     try:
+        if hour == "24" and minute == "00" and second in (None, "00"):  # the end of a day (ISO 8601)
+            local = shown(datetime.fromisoformat(f"{local[:11]}00:00:00") + timedelta(days=1))
         datetime.fromisoformat(local)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return local, "date" if hour is None else "utc" if zulu else "local"
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import Line, escape, unescape, write_params
-from jmapsync.formats.ical.lines import Component, split_text
+from jmapsync.formats.ical.lines import Component, parsed_line, split_text
 from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS
 
 if TYPE_CHECKING:
@@ -72,6 +72,13 @@ def to_line(value: object) -> str | None:
     if kind not in ("unknown", DEFAULT_TYPES.get(name.upper(), "unknown")):
         params["VALUE"] = kind.upper()
     return f"{name.upper()}{write_params(params)}:{text}"
+
+
+def is_valid(line: str) -> bool:
+    """Return whether the value of an unfolded line has the type that it declares, or that its property has by default."""
+    read = parsed_line(line)
+    kind = read.params["VALUE"][0].lower() if "VALUE" in read.params else DEFAULT_TYPES.get(read.name, "unknown")
+    return kind not in _READERS or _decode(read.name, kind, read.value) is not None
 
 
 def from_component(component: Component) -> list[Any]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from jmapsync.formats.contentline import Line, Params, escape, unescape, write_params
 from jmapsync.formats.ical import jcal
+from jmapsync.formats.ical.lines import UNPARSED
 from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import follow, join, split
 
@@ -30,6 +31,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _TIMES: Final = "CREATED DTEND DTSTAMP DTSTART DUE DURATION ESTIMATED-DURATION RECURRENCE-ID"
 WON: Final = frozenset(f"CLASS PERCENT-COMPLETE PRIORITY SEQUENCE STATUS TRANSP UID ACTION TRIGGER ACKNOWLEDGED {_TIMES}".split())
 """Lines that occur once in a component: a kept one is stale if the object has the property by now."""
+_UNUSABLE: Final = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID"})
+"""Times that were not converted: of another type than the start, or before it. khal skips events with such a line."""
 OF_CALENDAR: Final = "x-jmapsync-vcalendar"
 """The component that keeps the properties of the VCALENDAR."""
 _RESERVED: Final = frozenset({"iCalendar", "@type", "uid", "recurrenceId"})
@@ -112,6 +115,10 @@ class Reading:
         if kind is not None:
             found["valueType"] = kind
         self._converted[path] = found
+
+    def is_noted(self, path: str) -> bool:
+        """Return whether the line of a path is recorded."""
+        return path in self._converted
 
     def note_extra(self, path: str, line: Line, known: Collection[str] = ()) -> None:
         """Record the parameters of a line that are not converted."""
@@ -254,10 +261,14 @@ class Writing:
         for value in properties if isinstance(properties, list) else ():
             line = jcal.to_line(value)
             name = "" if line is None else str(value[0]).upper()
-            if line is not None and name not in left_out and not (name in WON and name in self.written):
-                self.lines.append(line)
-                self.written.add(name)
-                self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
+            if line is None or name in left_out or (name in WON and name in self.written):
+                continue
+            if name in _UNUSABLE or not jcal.is_valid(line):
+                self.lines.append(f"{UNPARSED}:{escape(line)}")
+                continue
+            self.lines.append(line)
+            self.written.add(name)
+            self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
         for value in components if isinstance(components, list) else ():
             if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone")):
                 lines = list(jcal.to_lines(value))

@@ -19,6 +19,10 @@ UNPARSED = "X-JMAPSYNC-UNPARSED"
 DEPTH = 16
 """How deep components may be nested. The deepest that a specification knows is four."""
 _PLAIN = re.compile(r"([A-Za-z0-9_.-]+):(.*)", re.DOTALL)
+_AFTER_ZONE = re.compile(
+    r"([^;\"]*):((?:\d{8}(?:T\d{4,6}Z?)?)(?:/[\dTZPHMSDW+-]+)?(?:,\d{8}(?:T\d{4,6}Z?)?(?:/[\dTZPHMSDW+-]+)?)*)", re.ASCII
+)
+"""The rest of a TZID with an unquoted colon, and the times after it."""
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -59,7 +63,7 @@ def parse(data: bytes) -> list[Component]:
         elif not raw.strip():
             continue
         else:
-            line = _line(raw)
+            line = parsed_line(raw)
         if line.name == "BEGIN":
             _begin(Component(line.value.strip().upper()), stack, found)
         elif line.name == "END":
@@ -84,17 +88,21 @@ def _begin(component: Component, stack: list[Component], found: list[Component])
     stack.append(component)
 
 
-def _line(raw: str) -> Line:
-    """Return the line of a text that has parameters, or is not a content line."""
+def parsed_line(raw: str) -> Line:
+    """Return the line of an unfolded text; one of the name UNPARSED for a text that is not a content line."""
     try:
         name, listed, value = cut(raw)
     except ValueError:
         return Line(UNPARSED, escape(raw), {})
+    if ":" in value and "TZID=" in listed.upper() and (match := _AFTER_ZONE.fullmatch(value)) is not None:
+        listed, value = f"{listed}:{match[1]}", match[2]
     params: Params = {}
-    for key, values in read_params(listed):
+    for key, values in read_params(listed) if listed else ():
         if not _TOKEN.fullmatch(key.strip()):
             return Line(UNPARSED, escape(raw), {})
         params.setdefault(key.strip().upper(), []).extend([""] if values is None else values)
+    if len(params.get("TZID", ())) > 1:
+        params["TZID"] = [",".join(params["TZID"])]  # Exchange does not quote "(UTC+01:00) Amsterdam, Berlin"
     return Line(name.upper(), value, params) if _TOKEN.fullmatch(name) else Line(UNPARSED, escape(raw), {})
 
 

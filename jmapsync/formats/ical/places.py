@@ -39,8 +39,8 @@ def read_places(reading: Reading, locations: list[Line], points: list[Line], com
     for line in locations:
         if is_derived(line):
             derived = derived or line
-        elif line.value == "" and not line.params:
-            continue
+        elif not line.value.strip():
+            continue  # Exchange writes LOCATION;LANGUAGE=en-US: into every event without a place
         elif main is not None or "VALUE" in line.params:
             reading.keep(line)
         else:
@@ -150,6 +150,7 @@ def write_places(item: Object, writing: Writing) -> None:
     places = item.get("locations")
     main = item.get("mainLocationId")
     entries = as_object(places)
+    entries = {key: place for key, place in entries.items() if not _is_nowhere(place)}
     usable = {key: place for key, place in sorted(entries.items()) if isinstance(place, dict) and is_id(key)}
     left = {key: place for key, place in entries.items() if key not in usable}
     if places is not None and not isinstance(places, dict):
@@ -164,8 +165,15 @@ def write_places(item: Object, writing: Writing) -> None:
     implied = chosen_key if chosen_key is not None and "name" in usable[chosen_key] else None
     if chosen_key is None and others:
         implied = _write_derived(usable, main, writing)
+    if main is not None and main not in entries and isinstance(places, dict) and main in places:
+        return
     if main is not None and (implied != main or len(others) < 2):  # noqa: PLR2004  # with one component a reader sees no main one
         writing.leave("mainLocationId", main)
+
+
+def _is_nowhere(place: object) -> bool:
+    """Return whether a location is no place: an older version made one of an empty LOCATION with a language."""
+    return isinstance(place, dict) and place.keys() <= {"@type", "name"} and place.get("name", "x") == ""
 
 
 def _line_key(places: Object, main: object, writing: Writing) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import Line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.ical.schedule import Series, Times
     from jmapsync.formats.objects import Object, Patch
 
+_FORM = re.compile(r"\d{8}(?:T\d{6}Z?)?", re.ASCII)
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
 """The parameter that records an UNTIL which the LocalDateTime does not restore: another form, or the second of equal times."""
 FIXED: Final = frozenset(
@@ -59,7 +61,7 @@ def read_recurrence(reading: Reading, times: Times, source: Source, series: Seri
         reading.item["recurrenceRule"] = rule
         params = extra(line)
         until = _until_text(line.value)
-        if until is not None and write_until(rule["until"], clock) != until:
+        if until is not None and _FORM.fullmatch(until) and not clock.whole_days and write_until(rule["until"], clock) != until:
             params[_UNTIL] = [until]
         if params:
             reading.note("recurrenceRule", line.name, params)
