@@ -203,6 +203,7 @@ class Client:
             headers={"Content-Type": "application/json", "Accept": JSON},
             content=body,
             repeatable=repeatable,
+            many=True,
         )
 
     def _note(self, session: Session, state: str) -> None:
@@ -262,4 +263,5 @@ class Client:
             purpose="session requests",
             headers={"Accept": JSON},
             most=SESSION_OCTETS,
+            many=True,
         )

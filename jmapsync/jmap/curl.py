@@ -13,12 +13,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from jmapsync.jmap.certificates import OTHER_NAME, is_no_tls, not_tls, untrusted
 from jmapsync.jmap.curl_loop import CurlLoop
 from jmapsync.jmap.curl_transfer import Octets, Transfer
 from jmapsync.jmap.hosts import shown
+from jmapsync.jmap.inflating import codings_for
 from jmapsync.jmap.libcurl import pycurl
 from jmapsync.jmap.replies import broken_off, refused_by_proxy, stalled, unreached, unusable, violated_http_2
 
@@ -98,7 +97,9 @@ class CurlTransport:
             reading = Octets(content) if isinstance(content, bytes) else stack.enter_context(content.open()) if content else None
             transfer.begin(url, reading, sink, most, bounds=self._main.bounds, now=loop.time())
             size = None if content is None else len(content) if isinstance(content, bytes) else content.size
-            self._set_up(transfer.handle, method, address, headers=headers, size=size, proxy=proxy)
+            # Compressing a message costs the server more than the line saves: most octets of mail are attachments.
+            coding = {"Accept-Encoding": "identity" if sink is not None else codings_for(urlsplit(address).hostname or "")}
+            self._set_up(transfer.handle, method, address, headers={**coding, **headers}, size=size, proxy=proxy)
             self._active[transfer] = loop
             self._keep_watch()
             code, text = await loop.run(transfer.handle)
@@ -140,8 +141,7 @@ class CurlTransport:
     ) -> None:
         """Give a handle what is this request's own; `size` is that of the content, if it has any."""
         lines = [f"{name}: {value}" for name, value in headers.items()]
-        # Compressing a message costs the server more than the line saves: most octets of mail are attachments.
-        lines += ["Accept-Encoding: identity", "Expect:"]
+        lines += ["Expect:"]
         handle.setopt(pycurl.URL, address)
         handle.setopt(pycurl.HTTPHEADER, lines)
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(self._main.bounds.connect * 1000)))
@@ -234,6 +234,8 @@ def _checked(url: str) -> str:
     """Return the URL in a form of which libcurl reads the host that was approved; raise `ServerError` if there is none."""
     if _ADDRESS.fullmatch(url):
         return url
+    from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # hardly any address needs it
+
     try:
         plain = str(httpx.URL(url))
     except (httpx.InvalidURL, ValueError) as error:

@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.errors import ServerError
+from jmapsync.jmap.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,11 @@ class Inflater(Protocol):
     def feed(self, octets: bytes) -> Iterator[bytes]:
         """Yield the decoded content of some octets, in pieces."""
         ...
+
+
+def codings_for(host: str) -> str:
+    """Return the value of Accept-Encoding for a host: on a loopback connection compressing costs more than it saves."""
+    return "identity" if is_loopback(host) else "gzip, deflate"
 
 
 def inflater(encoding: str) -> Inflater:

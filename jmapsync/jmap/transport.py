@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
-import sys
 from collections import Counter
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from jmapsync.errors import ConfigError, NetworkError, ServerError
 from jmapsync.jmap.bounds import ERROR_OCTETS, ERROR_SECONDS, Bounds, TooLargeError
 from jmapsync.jmap.certificates import Certificates, tls_failure
-from jmapsync.jmap.hosts import is_loopback, shown
-from jmapsync.jmap.inflating import inflater
+from jmapsync.jmap.hosts import shown
+from jmapsync.jmap.inflating import codings_for, inflater
 from jmapsync.jmap.proxies import Proxies, Proxy
 from jmapsync.jmap.replies import (
     Reply,
@@ -36,42 +33,23 @@ from jmapsync.jmap.replies import (
 )
 from jmapsync.jmap.traffic import Traffic
 
-# httpx imports its own command line with all of rich and pygments if it can: 45 ms of a run that may last 200. An entry of
-# None makes that import fail, which httpx provides for.
-if "httpx" not in sys.modules:
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # the documented way to make an import fail
-import httpx
-
-if sys.modules.get("httpx._main", sys) is None:
-    del sys.modules["httpx._main"]
-import httpcore
-
-# httpcore tries to import sniffio four times a request. Where that is missing each attempt takes 70 us; with None it fails at once.
-if find_spec("sniffio") is None:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the documented way to make an import fail
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+
+    import httpx
 
     from jmapsync.jmap.content import FileContent
     from jmapsync.jmap.curl import CurlTransport
     from jmapsync.jmap.replies import Sink
     from jmapsync.jmap.traffic import RateLimit
 
-# It writes every header of HTTP/2 into its debug log, the secret included.
-logging.getLogger("hpack").setLevel(logging.INFO)
-
 KEPT_CONNECTIONS = 16
-CHUNK = 1 << 18
 _ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 """What Python puts before the text of an error of the system."""
 _LIMITED_DOWNLOADS = 4
 """Downloads at a time where the rate is limited: what waits in the kernel's buffers of each is not."""
 _SENT_AT_ONCE = 1 << 16
 """Octets of a request that are sent as one piece, which has to go out within the seconds of silence."""
-
-# Every read passes through five layers; at 64 KB a read, as httpcore has it, that is a tenth of the time of a first pull.
-httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = CHUNK
 
 
 class _Deadline:
@@ -140,6 +118,8 @@ class Transport:
         return self._many
 
     def _client(self, *, proxied: bool) -> httpx.AsyncClient:
+        from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # 80 ms; a run with nothing to do has no use for it
+
         if proxied not in self._clients:
             proxy = self.proxies.proxy if proxied else None
             try:
@@ -160,6 +140,8 @@ class Transport:
         return self._clients[proxied]
 
     def _tunnel(self, proxy: Proxy) -> httpx.Proxy:
+        from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # as above
+
         if not proxy.url.startswith("https:"):
             return httpx.Proxy(proxy.url)
         certificates = Certificates()  # of its own, because a proxy is not offered HTTP/2
@@ -177,13 +159,13 @@ class Transport:
         parts = _split(url)
         if parts.scheme == "https":
             self.certificates.load()
-        # Compressing costs both ends of a loopback connection more than it saves.
-        encoding = "identity" if is_loopback(parts.hostname or "") else "gzip, deflate"
         proxy = self.proxies.for_url(url)
         client = self._client(proxied=proxy is not None)
         self._in_use[client] += 1
         try:
-            build = partial(client.build_request, method, url, headers={"Accept-Encoding": encoding, **headers})
+            build = partial(
+                client.build_request, method, url, headers={"Accept-Encoding": codings_for(parts.hostname or ""), **headers}
+            )
             response = await self._send(client, build, content, url=url, proxy=proxy)
             try:
                 yield response
@@ -396,6 +378,8 @@ def _reply(response: httpx.Response, body: bytes) -> Reply:
 
 def joined_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     """Return headers with case-insensitive names; values of repeated names are joined."""
+    from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # as above
+
     # What is not ASCII came from the wire as lone surrogates.
     return httpx.Headers([(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in pairs])
 
@@ -409,6 +393,8 @@ def _split(url: str) -> Any:  # noqa: ANN401  # urllib's own class has no public
 
 @contextlib.contextmanager
 def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]:
+    from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # as above
+
     host = shown(urlsplit(url).netloc)
     try:
         yield
@@ -436,6 +422,8 @@ def _breaks_http_2(error: BaseException | None) -> bool:
 
 
 def _reason(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:
+    from jmapsync.jmap.lean_httpx import httpx  # noqa: PLC0415  # as above
+
     if isinstance(error, httpx.ConnectTimeout):
         return f"no answer within {bounds.connect:g} seconds"
     return _ERRNO.sub("", str(error)).rstrip(".")[:200] or type(error).__name__
