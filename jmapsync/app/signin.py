@@ -12,23 +12,26 @@ from jmapsync.jmap.auth import (
     from_file,
     from_systemd_credential,
 )
-from jmapsync.signin.credential import OAuthCredential
-from jmapsync.signin.store import SignInStore
 from jmapsync.text import command
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
     from jmapsync.jmap.auth import Credential
+    from jmapsync.signin.store import SignInStore
 
 
 def store_of(account: AccountConfig) -> SignInStore:
     """Return the store of an account's sign-in."""
+    from jmapsync.signin.store import SignInStore  # noqa: PLC0415  # only who signed in by `login` has one
+
     return SignInStore(account.state_dir, account.name)
 
 
 async def credential_for(account: AccountConfig) -> Credential:
     """Return what requests of an account present; raise `SignInError` where there is none."""
     if account.auth == "oauth":
+        from jmapsync.signin.credential import OAuthCredential  # noqa: PLC0415  # as above
+
         return await OAuthCredential.load(account.name, store_of(account), account.server)
     return credential_of(account, await _secret_of(account))
 

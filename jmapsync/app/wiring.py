@@ -11,10 +11,9 @@ from msgspec import Struct
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
-from jmapsync.app.sending import send_waiting
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
-from jmapsync.app.state_paths import LEDGER, LOCK, SPOOL
+from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
 from jmapsync.config import MailConfig
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
@@ -135,7 +134,9 @@ class OpenAccount(Struct):
             if client.session_flawed:
                 client.expire_session()  # the next run may be given a sound one under the same state
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
-        if not self.dry and not run.report.error:
+        if not self.dry and not run.report.error and (account.state_dir / OUTBOX).exists():
+            from jmapsync.app.sending import send_waiting  # noqa: PLC0415  # most accounts have no outbox
+
             await send_waiting(account, client, run.report)
         return run.report
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -192,6 +191,8 @@ def _text(problem: dict[str, Any], name: str) -> str:
 
 
 def _date(value: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  # few answers need the package
+
     try:
         date = parsedate_to_datetime(value)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)

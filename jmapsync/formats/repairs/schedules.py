@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jmapsync.formats.objects import entries, same, with_entry
 from jmapsync.formats.pointer import at
@@ -32,6 +31,8 @@ def utc_for_zone(before: Object, after: Object) -> Object:
         return after
     if name is None:
         return _floating(before, after)
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415  # few events are repaired
+
     try:
         zone = ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -117,6 +116,8 @@ def write_new(path: str, data: bytes, complete: Callable[[int], None]) -> None:
 
 def copy_file(source: str, target: str, mtime: int) -> None:
     """Copy a regular file to a name that nothing has yet, readable by its owner only, with an mtime. Raises OSError."""
+    import shutil  # noqa: PLC0415  # it imports the compressors
+
     with open_regular(source, follow=False) as old, open(os.open(target, _MAKING, 0o600), "wb") as new:
         shutil.copyfileobj(old, new, 1 << 20)
         new.flush()

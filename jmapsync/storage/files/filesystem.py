@@ -10,8 +10,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
-import tempfile
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -75,6 +73,9 @@ USUAL: Final = FileSystem()
 
 def examine(directory: Path) -> FileSystem:
     """Try out which names the file system of a directory holds, and leave nothing behind. Raises OSError where it is read-only."""
+    import shutil  # noqa: PLC0415  # once for each file system
+    import tempfile  # noqa: PLC0415  # as above
+
     for name in os.listdir(directory):
         if name.startswith(_PROBE):  # a killed run left it
             shutil.rmtree(directory / name, ignore_errors=True)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
-from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.changes import changes_or_listing
@@ -97,6 +96,8 @@ class MailSide:
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
         """Return the SHA-256 of emails by key where the server computes it (RFC 9404, 4.2), else nothing."""
+        from jmapsync.jmap.blobs import get_digests  # noqa: PLC0415  # most runs ask for none
+
         blobs = {one.remote.body: one.key for one in wanted if one.remote is not None}
         try:
             digests = await get_digests(self._client, self._account.id, list(blobs), "sha-256")

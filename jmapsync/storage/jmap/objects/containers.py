@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import webcolors
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
@@ -188,6 +187,8 @@ def _flaw(raw: dict[str, Any]) -> str:
 
 def as_rgb(color: str) -> str:
     """Return a colour, also one with a CSS name, as `#RRGGBB` with capitals, all that a vdir can say; nothing for anything else."""
+    import webcolors  # noqa: PLC0415  # most runs read no calendar
+
     try:
         return str(webcolors.normalize_hex(color[:7]) if color.startswith("#") else webcolors.name_to_hex(color)).upper()
     except ValueError:

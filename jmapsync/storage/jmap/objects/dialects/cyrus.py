@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
 from jmapsync.formats.patch import apply
 from jmapsync.storage.jmap.objects.dialect import Dialect
 from jmapsync.storage.jmap.objects.dialects import jscalendar1, standard
@@ -29,9 +28,23 @@ def has_second_version(session: Session) -> bool:
 
 
 def _contact_patch(patch: Patch, held: Object, _given: Object, blobs: Mapping[str, str]) -> Patch:
+    from jmapsync.formats.cyruscontact import contact_changes  # noqa: PLC0415  # a run in which no contact changed needs none of it
+
     after = apply(held, patch)
     removed = {"avatar": None} if _has_photo(held) and not _has_photo(after) else {}
     return contact_changes(held, after, blobs).properties | removed
+
+
+def _contact(card: Object, blobs: Mapping[str, str]) -> Object:
+    from jmapsync.formats.cyruscontact import to_contact  # noqa: PLC0415  # as above
+
+    return to_contact(card, blobs).properties
+
+
+def _group(card: Object, _blobs: Mapping[str, str]) -> Object:
+    from jmapsync.formats.cyruscontact import to_group  # noqa: PLC0415  # as above
+
+    return to_group(card, _contact_ids(card)).properties
 
 
 def _has_photo(card: Object) -> bool:
@@ -61,6 +74,8 @@ def _contact_ids(*cards: Object) -> dict[str, str]:
 
 
 def _group_patch(patch: Patch, held: Object, _given: Object, _blobs: Mapping[str, str]) -> Patch:
+    from jmapsync.formats.cyruscontact import group_changes  # noqa: PLC0415  # as above
+
     after = apply(held, patch)
     return group_changes(held, after, _contact_ids(held, after)).properties
 
@@ -74,7 +89,7 @@ _CONTACTS = Dialect(
     media_type="text/vcard",
     whole_members=True,
     one_member=True,
-    down=lambda card, blobs: to_contact(card, blobs).properties,
+    down=_contact,
     down_patch=_contact_patch,
     uploads=True,
 )
@@ -84,7 +99,7 @@ _GROUPS = replace(
     prefix="ContactGroup/",
     raw=False,
     up=_group_card,
-    down=lambda card, _blobs: to_group(card, _contact_ids(card)).properties,
+    down=_group,
     down_patch=_group_patch,
     uploads=False,
 )
