@@ -66,9 +66,12 @@ class Demo:
         self._process = process
 
     @classmethod
-    def start(cls, messages: int, size: int, mailboxes: int = 4) -> AbstractContextManager[Demo]:
-        """Serve so many messages of `size` octets on average."""
-        return cls._serve("--messages", str(messages), "--size", str(size), "--mailboxes", str(mailboxes))
+    def start(
+        cls, messages: int, size: int, mailboxes: int = 4, contacts: int = 0, events: int = 0
+    ) -> AbstractContextManager[Demo]:
+        """Serve so many messages of `size` octets on average, and other items."""
+        mail = ("--messages", str(messages), "--size", str(size), "--mailboxes", str(mailboxes))
+        return cls._serve(*mail, "--contacts", str(contacts), "--events", str(events))
 
     @classmethod
     @contextmanager
