@@ -128,7 +128,7 @@ class TestSecrets:
         done = process("-v", "-v", "sync", "--json")  # the fixture searches both streams for the secret
 
         assert done.code == 0
-        assert f"httpx: HTTP Request: GET {home.url}" in done.err
+        assert f"GET {home.url}" in done.err
         kept = [path for path in home.state.rglob("*") if path.is_file()]
         assert {"ledger.sqlite", "lock"} <= {path.name for path in kept}
         assert all(SECRET.encode() not in path.read_bytes() for path in kept)
