@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from jmapsync.errors import DiscoveryError, JmapsyncError, ServerError, SignInError
+from jmapsync.errors import DiscoveryError, JmapsyncError, ServerError
 from jmapsync.jmap import discovery
-from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.autodiscovery.visit import follow
+from jmapsync.jmap.autodiscovery.well_known import require_session
+from jmapsync.jmap.bounds import SESSION_OCTETS
+from jmapsync.jmap.hosts import Approval
 from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.replies import UnreachedError
-from jmapsync.jmap.session import Session, resolve
+from jmapsync.jmap.session import resolve
 from jmapsync.signin.challenges import challenges
 from jmapsync.signin.metadata import CODE, DEVICE, Trust, read_provider, read_resource
 from jmapsync.signin.requests import fetch
@@ -26,11 +30,6 @@ if TYPE_CHECKING:
 
 Way = Literal["browser", "device", "bearer", "basic"]
 """How to sign in: OAuth in a browser, OAuth by a code typed on another device, an API token, user name and password."""
-
-_MOST = 1 << 20
-"""Octets of a session that is read without a credential."""
-_MOST_REDIRECTS = 5
-_REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -109,37 +108,19 @@ async def _first_answer(
         if not discovery.approve(approval, server, url):
             raise discovery.unverified(server, url)
         try:
-            return _judged(await _follow(url, transport, approval))
+            reply = await follow(
+                url,
+                partial(approval.check, purpose="session requests"),
+                partial(fetch, transport, "GET", headers={"Accept": JSON}, most=SESSION_OCTETS),
+            )
+            require_session(reply)
         except (UnreachedError, DiscoveryError, ServerError) as error:
             failures.append(error)
+        else:
+            return reply
     if all(isinstance(failure, UnreachedError) for failure in failures):
         raise failures[0]
     raise DiscoveryError(
         f"No JMAP server was found for {server}. {' '.join(failure.message for failure in failures)}",
         advice="If you know where its JMAP session is, set url.",
     )
-
-
-async def _follow(url: str, transport: Transport, approval: Approval) -> Reply:
-    for _ in range(_MOST_REDIRECTS):
-        came_from = approval.check(url, "session requests")
-        reply = await fetch(transport, "GET", url, {"Accept": JSON}, most=_MOST)
-        if reply.status not in _REDIRECTS:
-            return reply
-        url = resolve(url, reply.headers.get("location", ""))
-        if not url or (came_from.scheme == "https" and Origin.of(url).scheme != "https"):
-            raise ServerError(f"{came_from} redirects session requests to an address that cannot be used.")
-    raise ServerError(f"{Origin.of(url)} redirects more than {_MOST_REDIRECTS} times.")
-
-
-def _judged(reply: Reply) -> Reply:
-    """Return the answer of a JMAP server: a refusal, or a session; raise `DiscoveryError` for anything else."""
-    if reply.status in {401, 403}:
-        return reply
-    if not 200 <= reply.status < 300:  # noqa: PLR2004
-        raise DiscoveryError(f"{Origin.of(reply.url)} has no JMAP session at {reply.url} (status {reply.status}).")
-    try:
-        Session.parse(reply.body, reply.url)
-    except SignInError:  # Stalwart answers with a session without accounts
-        return reply
-    return reply

@@ -15,7 +15,8 @@ from jmapsync.cli.questions import Questions
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import Freedoms
-from jmapsync.jmap.autodiscovery import Discovery, Finding, Server, Way
+from jmapsync.jmap.autodiscovery.search import Discovery, Finding, Way
+from jmapsync.jmap.autodiscovery.well_known import Server
 from tests.cli.conftest import SECRET
 from tests.signin.authority import LiveWorld, authority
 
@@ -150,7 +151,7 @@ class TestWithoutATerminal:
             (
                 ["--password-command", "echo wrong"],
                 5,
-                "did not accept the user name or the secret. Check both; nothing was written.",
+                "did not accept the user name or the secret. Nothing was written.",
             ),
             (["--password-command", "false"], 5, "The password command `false` failed"),
             (["--password-command", PASSWORD, "--kinds", "mail,sieve"], 2, "the server offers no sieve"),

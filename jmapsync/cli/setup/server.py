@@ -9,14 +9,15 @@ from jmapsync.cli.layout import entry, message
 from jmapsync.cli.output import say
 from jmapsync.cli.questions import Choice
 from jmapsync.errors import DiscoveryError, HostRefusedError
-from jmapsync.jmap.autodiscovery import Provider, Way, provider_of, search
-from jmapsync.jmap.autodiscovery.providers import provider_at
+from jmapsync.jmap.autodiscovery.providers import Provider, provider_at, provider_of
+from jmapsync.jmap.autodiscovery.search import Way, search
 from jmapsync.jmap.hosts import Origin
 
 if TYPE_CHECKING:
     from jmapsync.cli.questions import Questions
     from jmapsync.cli.setup.answers import Interview
-    from jmapsync.jmap.autodiscovery import Discovery, Finding, Server
+    from jmapsync.jmap.autodiscovery.search import Discovery, Finding
+    from jmapsync.jmap.autodiscovery.well_known import Server
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from jmapsync.cli.output import say
 from jmapsync.cli.questions import Choice
 from jmapsync.cli.visitor import Terminal
 from jmapsync.errors import HostRefusedError, SignInError
-from jmapsync.jmap.auth import ADVICE
 from jmapsync.jmap.hosts import Origin
 
 if TYPE_CHECKING:
@@ -100,8 +99,6 @@ def sign_in(account: AccountConfig, found: Found, interview: Interview) -> Signe
             kept, offered = _survey(kept, interview)
         except SignInError as error:
             if not secret or not left:
-                if error.advice == ADVICE:  # that is for an account that is configured
-                    error.advice = "Check both; nothing was written."
                 raise
             say(*message(f"{error.message} Try again."))
             continue
@@ -188,7 +185,13 @@ def _survey(account: AccountConfig, interview: Interview) -> tuple[AccountConfig
 
 
 async def _attempt(account: AccountConfig) -> Survey:
-    return await survey(account, await credential_for(account))
+    credential = await credential_for(account)
+    try:
+        return await survey(account, credential)
+    except SignInError as error:
+        if error.advice == credential.advice:  # it is for an account that is configured
+            error.advice = "Nothing was written."
+        raise
 
 
 def _approve(account: AccountConfig, host: str, interview: Interview) -> None:

@@ -12,8 +12,30 @@ from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.session import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from jmapsync.jmap.replies import Reply
     from jmapsync.jmap.transport import Transport
+
+
+async def follow(url: str, admit: Callable[[str], Origin], fetch: Callable[[str], Awaitable[Reply]]) -> Reply:
+    """Return the answer to a request after redirects; its `url` is the last one.
+
+    `admit` returns the origin of each URL before it is asked, or raises. Raise `DiscoveryError` for a redirect that must not be
+    followed, and what `admit` and `fetch` raise.
+    """
+    for _ in range(MAX_REDIRECTS + 1):
+        origin = admit(url)
+        reply = await fetch(url)
+        if reply.status not in REDIRECTS:
+            return reply
+        target = resolve(url, reply.headers.get("location", ""))
+        if not target:
+            raise DiscoveryError(f"{origin} redirects to an address that cannot be used.")
+        if origin.scheme == "https" and not target.startswith("https:"):
+            raise DiscoveryError(f"{origin} redirects to an unencrypted address.")
+        url = target
+    raise DiscoveryError(f"{Origin.of(url)} redirects more than {MAX_REDIRECTS} times.")
 
 
 class Visitor:
@@ -29,19 +51,12 @@ class Visitor:
 
         Raise `DiscoveryError` for an address that must not be followed, and what `Transport` raises.
         """
-        for _ in range(MAX_REDIRECTS + 1):
-            origin = self.admit(url)
+
+        async def fetch(url: str) -> Reply:
             async with self._transport.open("GET", url, {"Accept": accept}) as response:
-                reply = await self._transport.read(response, most)
-            if reply.status not in REDIRECTS:
-                return reply
-            target = resolve(url, reply.headers.get("location", ""))
-            if not target:
-                raise DiscoveryError(f"{origin} redirects to an address that cannot be used.")
-            if origin.scheme == "https" and not target.startswith("https:"):
-                raise DiscoveryError(f"{origin} redirects to an unencrypted address.")
-            url = target
-        raise DiscoveryError(f"{Origin.of(url)} redirects more than {MAX_REDIRECTS} times.")
+                return await self._transport.read(response, most)
+
+        return await follow(url, self.admit, fetch)
 
     def admit(self, url: str) -> Origin:
         """Return the origin of a URL that may be visited, else raise `DiscoveryError`.

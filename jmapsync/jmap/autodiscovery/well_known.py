@@ -14,6 +14,7 @@ from jmapsync.jmap.session import Session
 
 if TYPE_CHECKING:
     from jmapsync.jmap.autodiscovery.visit import Visitor
+    from jmapsync.jmap.replies import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +33,28 @@ class Server:
 
 
 async def probe(visitor: Visitor, url: str, *, user: str = "") -> Server:
-    """Return the server behind a URL; raise `DiscoveryError` if what answers is no JMAP session, and what `Transport` raises.
-
-    Neither a 401 nor a session without accounts (so Stalwart answers anybody) is a sign-in.
-    """
+    """Return the server behind a URL; raise `DiscoveryError` if what answers is no JMAP session, and what `Transport` raises."""
     named = visitor.admit(url)
     reply = await visitor.get(url, accept=JSON, most=SESSION_OCTETS)
     origin = visitor.admit(reply.url)
     found = url if origin == named else reply.url
+    require_session(reply)
+    return Server(found, user)
+
+
+def require_session(reply: Reply) -> None:
+    """Raise `DiscoveryError` unless an answer to a request without a credential is that of a JMAP server.
+
+    That is a refusal (401), or a session, without accounts too (so Stalwart answers anybody). Neither is a sign-in.
+    """
     if reply.status == HTTPStatus.UNAUTHORIZED:
-        return Server(found, user)
-    if reply.status != HTTPStatus.OK:
+        return
+    origin = Origin.of(reply.url)
+    if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
         raise DiscoveryError(f"{origin} answers with status {reply.status}.")
     try:
         Session.parse(reply.body, reply.url)
     except SignInError:
-        return Server(found, user)
+        return
     except DiscoveryError as error:
         raise DiscoveryError(f"{origin} answers, but not with a JMAP session.") from error
-    return Server(found, user)

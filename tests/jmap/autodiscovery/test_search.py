@@ -14,7 +14,7 @@ import pytest
 
 from jmapsync.errors import DiscoveryError
 from jmapsync.jmap import discovery
-from jmapsync.jmap.autodiscovery import Discovery, Finding, Way, search
+from jmapsync.jmap.autodiscovery.search import Discovery, Finding, Way, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
