@@ -446,15 +446,23 @@ class Context(Protocol):
         """Return whether an earlier run met containers that could not be read, so that all are asked for again."""
 
 
+class Traits(Struct, frozen=True):
+    """What a server side declares of itself."""
+
+    is_read_only: bool = False
+    """Whether the server takes no writes at all."""
+    most_homes: int = 0
+    """The most containers that the server has one item in; 0: any number."""
+    policy: str = ""
+    """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
+
+
 class Remote(Protocol):
     """The server side of one kind."""
 
-    is_read_only: bool
-    """Whether the server takes no writes at all."""
-    most_homes: int
-    """The most containers that the server has one item in; 0: any number."""
-    policy: str
-    """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
+    @property
+    def traits(self) -> Traits:
+        """Return what the side declares of itself, by what it last read of the server."""
 
     def open(self, context: Context) -> None:
         """Begin a run: from now on the containers are those of the context."""

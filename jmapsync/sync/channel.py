@@ -68,11 +68,11 @@ class Channel:
 
     def __post_init__(self) -> None:
         """Build the parts; nothing is read yet."""
-        self.kind = self.kind.limited(self.remote.most_homes)
+        self.kind = self.kind.limited(self.remote.traits.most_homes)
         files = (self.mail_local, self.mail_remote) if self.codec is None else (None, None)
         self.names = Names(self.kind.name, self.ledger, *files)
         self.quarantine = Quarantine(
-            self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
+            self.kind.name, self.ledger, self.clock, self.remote.traits.policy, full=self.options.full, name=self.names.of
         )
         self.permits = Permits(self.kind, self.ledger, self.remote, self.context)
         self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.messages)

@@ -26,7 +26,7 @@ class Permits(Struct, frozen=True):
 
     def rights(self) -> Rights:
         """Return what may not be done, as the server last reported it."""
-        if self.remote.is_read_only:
+        if self.remote.traits.is_read_only:
             every = frozenset(record.key for record in self.ledger.all(self.kind.containers.kind))
             return Rights(every, every, every, every, every, every, every, every, no_top=True)
         reported: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")

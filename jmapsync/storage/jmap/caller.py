@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jmapsync.errors import AccountGoneError
 from jmapsync.jmap.failures import MethodError, RequestError
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.jmap.wire import Call, Response
+    from jmapsync.storage.port import Traits
 
 _GONE = frozenset({"accountNotFound", "accountNotSupportedByMethod"})
 TOO_LARGE = frozenset({"requestTooLarge", "limit"})
@@ -87,6 +90,12 @@ class Pace:
     def halve(self, count: int) -> None:
         """Ask for half as many as were too many, Cyrus refusing the whole request for that."""
         self._count = max(1, count // 2)
+
+
+async def with_rights(client: Client, account: Account, traits: Traits) -> Traits:
+    """Return traits with whether the account may be written by now: the Session may have been replaced since they were made."""
+    now = (await client.session()).accounts.get(account.id)
+    return traits if now is None else replace(traits, is_read_only=now.is_read_only)
 
 
 def raise_if_gone(client: Client, account: Account, error: MethodError) -> None:

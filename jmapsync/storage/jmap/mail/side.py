@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.caller import with_rights
 from jmapsync.storage.jmap.changes import changes_or_listing
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
 from jmapsync.storage.jmap.mail.changes import MailChanges
@@ -19,7 +20,7 @@ from jmapsync.storage.jmap.mail.listing import MailListing
 from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
 from jmapsync.storage.jmap.set import read_only
-from jmapsync.storage.port import ItemPage
+from jmapsync.storage.port import ItemPage, Traits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -38,10 +39,8 @@ class MailSide:
     def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash", selective: bool = False) -> None:
         """Prepare; `on_delete` says what deleting the last copy here does there, `selective` that mailboxes may be left out."""
         boxes = self._boxes = Boxes()
-        self.policy = on_delete
-        self.is_read_only = account.is_read_only
+        self.traits = Traits(account.is_read_only, account.limit_of(MAIL, "maxMailboxesPerEmail"), on_delete)
         self._context: Context | None = None
-        self.most_homes = account.limit_of(MAIL, "maxMailboxesPerEmail")
         self._selective = selective
         self._client = client
         self._account = account
@@ -69,8 +68,7 @@ class MailSide:
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
             yield page
         # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
-        account = (await self._client.session()).accounts.get(self._account.id)
-        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+        self.traits = await with_rights(self._client, self._account, self.traits)
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         reader = self._new_reader()
@@ -116,7 +114,7 @@ class MailSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""
-        if self.is_read_only:
+        if self.traits.is_read_only:
             return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
@@ -128,17 +126,17 @@ class MailSide:
 
     async def finish(self) -> None:
         """Complete the imports that an interrupted run left half done."""
-        if not self.is_read_only:
+        if not self.traits.is_read_only:
             await self._importer.finish()
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
-        if self.is_read_only:
+        if self.traits.is_read_only:
             return read_only(job)
         return await self._folders.write(job, {key: box for box, key in self._boxes.keys.items()})
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename mailboxes at once."""
-        if self.is_read_only:
+        if self.traits.is_read_only:
             return [read_only(job) for job in jobs]
         return await self._folders.rename(jobs, {key: box for box, key in self._boxes.keys.items()})

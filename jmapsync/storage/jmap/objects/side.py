@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import Remedy
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.caller import with_rights
 from jmapsync.storage.jmap.changes import changes_or_listing
 from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.objects.changes import ObjectObserver
@@ -18,7 +19,7 @@ from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
 from jmapsync.storage.jmap.set import read_only
-from jmapsync.storage.port import Body, Context, ItemPage
+from jmapsync.storage.port import Body, Context, ItemPage, Traits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -39,10 +40,8 @@ class ObjectSide:
 
     def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
         """Prepare."""
-        self.is_read_only = account.is_read_only
+        self.traits = Traits(account.is_read_only, dialect.most_homes(account))
         self._context: Context | None = None
-        self.most_homes = dialect.most_homes(account)
-        self.policy = ""
         self._client = client
         self._account = account
         self._data = Data(client, account)
@@ -68,12 +67,7 @@ class ObjectSide:
         listing = ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
             yield page
-        await self._note_rights()
-
-    async def _note_rights(self) -> None:
-        """Note whether the account may be written; the Session that was kept may be older than what was just read."""
-        account = (await self._client.session()).accounts.get(self._account.id)
-        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+        self.traits = await with_rights(self._client, self._account, self.traits)
 
     async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
         observer, seen_ids = (
@@ -129,7 +123,7 @@ class ObjectSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
-        if self.is_read_only:
+        if self.traits.is_read_only:
             return [read_only(job) for job in jobs]
         receipts: list[Receipt] = []
         for number, setter in enumerate(self._setters):  # contacts before the groups that they are members of
@@ -151,7 +145,7 @@ class ObjectSide:
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return read_only(job) if self.is_read_only else await write_folder(self._readers[0], job)
+        return read_only(job) if self.traits.is_read_only else await write_folder(self._readers[0], job)
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename containers one after the other: several may have one name."""
