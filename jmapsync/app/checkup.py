@@ -17,6 +17,7 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
 from jmapsync.kinds import KINDS, MAIL
+from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
 from jmapsync.storage.jmap.objects import collections, dialect_for
@@ -88,6 +89,8 @@ async def check_account(account: AccountConfig) -> Checkup:
         found.disks[kind] = peculiarities_at(config.path)
     try:
         credential = await credential_for(account)
+        if isinstance(credential, OAuthCredential) and (uncovered := credential.uncovered(account.kinds)):
+            found.problems.append(f"The sign-in does not cover {' and '.join(uncovered)}. {credential.advice}")
         async with Client(
             account.server,
             credential,

@@ -16,9 +16,7 @@ from jmapsync.jmap.transport import Transport
 from jmapsync.signin.authorize import Person, Wish, sign_in
 from jmapsync.signin.discover import discover
 from jmapsync.signin.grant import Grant
-from jmapsync.signin.store import SERVICE
 from jmapsync.signin.token_requests import revoke
-from jmapsync.signin.vault import Keyring, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,6 +60,15 @@ class SignedIn(Struct, frozen=True):
     """The file, if it is stored in one."""
 
 
+class SignedOut(Struct, frozen=True):
+    """What signing out left undone, in sentences."""
+
+    problem: str = ""
+    """What failed."""
+    remark: str = ""
+    """What the server does not offer."""
+
+
 async def offer_of(account: AccountConfig, visitor: Visitor | None = None) -> Offer:
     """Return how the server of an account lets people sign in; raise what `discover` raises."""
     async with _transport(account) as transport:
@@ -88,41 +95,37 @@ async def login(account: AccountConfig, how: How, visitor: Visitor) -> SignedIn:
             scopes=account.scopes,
         )
         grant = await sign_in(offer, way, wish, visitor, transport)
+        store = store_of(account)
         try:
             session = await _session(account, BearerCredential(Secret(grant.access_token)))
+            async with store.locked():
+                before = await _stored_grant(account)
+                place = await store.store(grant)
         except JmapsyncError:
             await _revoke(transport, grant)
             raise
-        store = store_of(account)
-        async with store.locked():
-            before = await _stored_grant(account)
-            place = await store.store(grant)
         if before is not None:
             await _revoke(transport, before)
     return SignedIn(account.name, session.username, session.url, place, store.path)
 
 
-async def logout(account: AccountConfig) -> list[str]:
-    """Revoke the sign-in of an account and forget it; return what could not be done, in sentences.
+async def logout(account: AccountConfig) -> SignedOut:
+    """Revoke the sign-in of an account and forget it.
 
     Raise `ConfigError` where it takes its secret from elsewhere, `LocalError` where it cannot be forgotten.
     """
     if account.auth != "oauth" and not account.keyring:
         raise ConfigError([f"{account.name} takes its secret from {secret_source(account)}; jmapsync stores none."])
     store = store_of(account)
-    problems: list[str] = []
     async with store.locked():
         grant = await _stored_grant(account)
         await store.forget()
-    if grant is not None:
-        async with _transport(account) as transport:
-            problems += await _revoke(transport, grant)
-    if account.keyring:
-        try:
-            await Keyring(SERVICE).delete(account.name)
-        except VaultError:
-            return problems  # it was in the file, or is gone
-    return problems
+        if account.keyring:
+            await store.forget_password()
+    if grant is None:
+        return SignedOut()
+    async with _transport(account) as transport:
+        return await _revoke(transport, grant)
 
 
 async def _login_by_secret(account: AccountConfig, visitor: Visitor) -> SignedIn:
@@ -225,14 +228,16 @@ async def _stored_grant(account: AccountConfig) -> Grant | None:
     return found if isinstance(found, Grant) else None
 
 
-async def _revoke(transport: Transport, grant: Grant) -> list[str]:
-    """Revoke the tokens of a grant; return what could not be done, in sentences."""
+async def _revoke(transport: Transport, grant: Grant) -> SignedOut:
+    """Revoke the tokens of a grant."""
     if not grant.revocation_endpoint:
-        return [f"{grant.issuer} offers no revocation: the access token stays valid until it expires."]
+        return SignedOut(remark=f"{grant.issuer} offers no revocation: its tokens are valid until they expire.")
     try:
         if grant.refresh_token:
             await revoke(transport, grant.revocation_endpoint, grant.client, grant.refresh_token, "refresh_token")
         await revoke(transport, grant.revocation_endpoint, grant.client, grant.access_token, "access_token")
     except JmapsyncError as error:
-        return [f"The tokens could not be revoked: {error} They are forgotten here; end the sign-in on your provider's pages."]
-    return []
+        return SignedOut(
+            problem=f"The tokens are forgotten here but not revoked: {error} End the sign-in on your provider's pages."
+        )
+    return SignedOut()

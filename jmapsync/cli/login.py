@@ -60,8 +60,10 @@ def logout(settings: Settings, account: str) -> int:
     from jmapsync.app.login import logout  # noqa: PLC0415
 
     [chosen] = settings.app().select([account])
-    problems = asyncio.run(logout(chosen))
+    done = asyncio.run(logout(chosen))
     say(f"{account}: signed out")
-    for problem in problems:
-        say(f"{account}: {problem}", err=True)
-    return 1 if problems else 0
+    if done.remark:
+        settings.inform(f"{account}: {done.remark}")
+    if done.problem:
+        say(f"{account}: {done.problem}", err=True)
+    return 1 if done.problem else 0

@@ -18,11 +18,12 @@ from jmapsync.errors import LocalError, NetworkError, ServerError, SignInError
 from jmapsync.jmap.replies import UnreachedError
 from jmapsync.signin.grant import Grant
 from jmapsync.signin.metadata import REFRESH
+from jmapsync.signin.scopes import missing_kinds
 from jmapsync.signin.token_requests import RefusedError, Tokens, ask_tokens
 from jmapsync.text import command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from jmapsync.jmap.transport import Transport
     from jmapsync.signin.store import SignInStore
@@ -69,6 +70,10 @@ class OAuthCredential:
     def advice(self) -> str:
         """Return what to do where the server refuses the token."""
         return f"Sign in again: {command('login', self._account)}"
+
+    def uncovered(self, kinds: Iterable[str]) -> list[str]:
+        """Return the kinds that were not asked for when the account was signed in."""
+        return missing_kinds(kinds, self._grant.scopes)
 
     async def ready(self, transport: Transport) -> None:
         """Adopt what another process stored, and refresh a token that expires soon; raise `SignInError` where there is none.

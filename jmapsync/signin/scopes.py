@@ -11,14 +11,21 @@ OFFLINE = "offline_access"
 """The scope that makes many servers issue a refresh token."""
 _OURS = "urn:ietf:params:oauth:scope:"
 _JMAP = "urn:ietf:params:jmap:"
+_CORE = f"{_JMAP}core"
 _WANTED: dict[str, tuple[tuple[str, ...], ...]] = {
-    "mail": ((f"{_OURS}mail",), (f"{_JMAP}core", f"{_JMAP}mail", f"{_JMAP}submission", f"{_JMAP}vacationresponse")),
-    "contacts": ((f"{_OURS}contacts",), (f"{_JMAP}core", f"{_JMAP}contacts")),
-    "calendars": ((f"{_OURS}calendars",), (f"{_JMAP}core", f"{_JMAP}calendars")),
-    "tasks": ((f"{_OURS}calendars",), (f"{_JMAP}core", f"{_JMAP}calendars", f"{_JMAP}tasks")),
-    "sieve": ((f"{_OURS}mail",), (f"{_JMAP}core", f"{_JMAP}sieve")),
+    "mail": ((f"{_OURS}mail",), (_CORE, f"{_JMAP}mail", f"{_JMAP}submission", f"{_JMAP}vacationresponse")),
+    "contacts": ((f"{_OURS}contacts",), (_CORE, f"{_JMAP}contacts")),
+    "calendars": ((f"{_OURS}calendars",), (_CORE, f"{_JMAP}calendars")),
+    "tasks": ((f"{_OURS}calendars",), (_CORE, f"{_JMAP}calendars", f"{_JMAP}tasks")),
+    "sieve": ((f"{_OURS}mail",), (_CORE, f"{_JMAP}sieve")),
 }
 """By kind: the scopes of draft-ietf-mailmaint-oauth-public, then those named after the capabilities of JMAP."""
+
+
+def missing_kinds(kinds: Iterable[str], granted: tuple[str, ...]) -> list[str]:
+    """Return the kinds that a grant does not cover; none where its scopes are not ones that we know."""
+    covered = {kind for kind, forms in _WANTED.items() if {scope for form in forms for scope in form} & {*granted} - {_CORE}}
+    return [kind for kind in kinds if covered and kind not in covered]
 
 
 def scopes_for(kinds: Iterable[str], *advertised: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -146,17 +146,33 @@ class SignInStore:
         return stored.place
 
     async def forget(self) -> None:
-        """Delete what is stored; raise `LocalError` where the file cannot be deleted."""
-        stored = self._read()
+        """Delete what is stored; raise `LocalError` where the keyring or the file does not let it be deleted. Hold the lock."""
+        try:
+            stored = self._read()
+        except SignInError:  # malformed: nothing can be known of the keyring
+            stored = None
         if stored is not None and stored.place == "keyring":
-            with suppress(VaultError):
-                await self._keyring.delete(stored.key)
+            await self._delete(stored.key)
         try:
             self._new.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
             self._sync_directory()
         except OSError as error:
             raise LocalError(f"The file {self.path} cannot be deleted: {error.strerror}.") from error
+
+    async def forget_password(self) -> None:
+        """Delete a password that `keyring set jmapsync ACCOUNT` put into the keyring; raise `LocalError` where that fails."""
+        await self._delete(self._account)
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self._keyring.delete(key)
+        except VaultError as error:
+            if await self._keyring.may_hold(key):
+                raise LocalError(
+                    f"The keyring does not delete the sign-in of {self._account} ({error}).",
+                    advice=f"Unlock it, then run: {command('logout', self._account)}",
+                ) from None
 
     def reserve(self) -> None:
         """Prove that new tokens can be stored, before a refresh token is used that cannot be used again; raise `LocalError`."""

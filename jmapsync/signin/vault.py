@@ -22,6 +22,10 @@ class VaultError(Exception):
     """A keyring or systemd-creds did not do what was asked; the text holds no secret."""
 
 
+class AbsentError(VaultError):
+    """There is no such secret."""
+
+
 class Keyring:
     """The desktop's keyring (Secret Service, KWallet, macOS), by `python -m keyring`."""
 
@@ -42,6 +46,18 @@ class Keyring:
     async def delete(self, user: str) -> None:
         """Delete a secret; raise `VaultError`."""
         await self._run("del", user)
+
+    async def may_hold(self, user: str) -> bool:
+        """Return whether a secret is there, or cannot be said not to be: the keyring is locked."""
+        if find_spec("keyring") is None:
+            return False
+        try:
+            await self.get(user)
+        except AbsentError:
+            return False
+        except VaultError as error:
+            return "NoKeyringError" not in str(error)
+        return True
 
     async def _run(self, operation: str, user: str, secret: str = "") -> str:
         if find_spec("keyring") is None:
@@ -80,6 +96,8 @@ async def _run(program: list[str], secret: str) -> str:
         raise VaultError(f"{shown} gave no answer within {SECONDS:g} seconds") from None
     except (OSError, ValueError, TooMuchOutputError) as failed:
         raise VaultError(f"{shown} failed ({type(failed).__name__})") from None
+    if code == 1 and not error and not output:  # so `python -m keyring get` says that there is none
+        raise AbsentError(f"{shown} found nothing")
     if code:
         lines = error.decode(errors="replace").strip().splitlines()
         raise VaultError(f"{shown} failed with status {code}{': ' if lines else ''}{lines[-1][:200] if lines else ''}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.signin.store import SignInStore
-from jmapsync.signin.vault import Keyring, VaultError
+from jmapsync.signin.vault import AbsentError, Keyring, VaultError
 from tests.signin.world import World
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ class MemoryKeyring(Keyring):
         self.is_locked = False
 
     async def get(self, user: str) -> str:
-        if self.is_locked or user not in self.secrets:
+        if self.is_locked:
             raise VaultError("it is locked")
+        if user not in self.secrets:
+            raise AbsentError("there is none")
         return self.secrets[user]
 
     async def set(self, user: str, secret: str) -> None:
@@ -33,7 +35,7 @@ class MemoryKeyring(Keyring):
         self.secrets[user] = secret
 
     async def delete(self, user: str) -> None:
-        if self.secrets.pop(user, None) is None:
+        if self.is_locked or self.secrets.pop(user, None) is None:
             raise VaultError("there is none")
 
 

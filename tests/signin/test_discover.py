@@ -11,7 +11,7 @@ import pytest
 from jmapsync.errors import DiscoveryError, HostRefusedError, JmapsyncError
 from jmapsync.signin.authorize import Wish, sign_in
 from jmapsync.signin.discover import Offer, discover
-from jmapsync.signin.scopes import scopes_for
+from jmapsync.signin.scopes import missing_kinds, scopes_for
 from tests.signin.people import Alice
 from tests.signin.world import AUTH, MAIL, SESSION, World, answer
 
@@ -249,3 +249,18 @@ async def test_a_page_for_codes_that_no_person_should_open_is_not_shown(world: W
 )
 def test_scopes_follow_the_kinds(kinds: list[str], advertised: list[tuple[str, ...] | None], chosen: list[str]) -> None:
     assert list(scopes_for(kinds, *advertised)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("granted", "missing"),
+    [
+        ((f"{OURS}mail", "offline_access"), ["contacts", "tasks"]),
+        ((f"{OURS}mail", f"{OURS}contacts", f"{OURS}calendars"), []),
+        ((f"{JMAP}core", f"{JMAP}mail", f"{JMAP}contacts"), ["tasks"]),
+        ((f"{JMAP}core",), []),
+        (("email", "openid"), []),
+        ((), []),
+    ],
+)
+def test_kinds_that_a_sign_in_does_not_cover_are_named(granted: tuple[str, ...], missing: list[str]) -> None:
+    assert missing_kinds(["mail", "contacts", "tasks"], granted) == missing

@@ -150,3 +150,17 @@ def test_tokens_are_neither_shown_nor_copied_out(world: World) -> None:
         with pytest.raises(TypeError):
             copying(grant)
     assert isinstance(Grant.from_json(grant.to_json()), Grant)
+
+
+async def test_a_keyring_that_cannot_delete_is_not_reported_as_signed_out(tmp_path: Path, keyring: MemoryKeyring) -> None:
+    store = SignInStore(tmp_path, "home", keyring)
+    await store.store("an API token")
+    keyring.is_locked = True
+    for forget in (store.forget, store.forget_password):
+        with pytest.raises(LocalError, match="then run: jmapsync logout home"):
+            await forget()
+    keyring.is_locked = False
+    assert store.place() == "keyring"
+    await store.forget()
+    await store.forget_password()
+    assert not keyring.secrets
