@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -141,6 +142,28 @@ def test_oauth_by_a_code(home: Home, jmapsync: Command, world: LiveWorld) -> Non
     assert jmapsync("logout", "home").code == 0
     assert world.families[-1].is_revoked
     assert jmapsync("sync").code == 5
+
+
+@pytest.mark.parametrize("after", [2, 5])
+def test_a_token_that_ends_during_a_run_is_replaced_in_it(
+    jmapsync: Command, world: LiveWorld, server: DemoServer, home: Home, after: int
+) -> None:
+    """One message is one download here, so that the token ends between two of them."""
+    server.service.dialect = dataclasses.replace(server.service.dialect, blob_capability=None)
+    assert jmapsync("login", "home").code == 0
+    shown: list[str] = []
+
+    def introspect(token: str) -> bool:
+        shown.append(token)
+        if len(shown) == after:
+            world.families[-1].access.clear()
+        return world.accepts(token)
+
+    server.credentials.introspect = introspect
+    assert jmapsync("sync").code == 0
+    assert len([one for one in world.posts("/token") if "refresh_token" in one.form]) == 1
+    assert len(set(shown)) == 2
+    assert len(home.inbox()) > 3
 
 
 def test_oauth_in_a_browser(home: Home, world: LiveWorld, tmp_path: Path) -> None:
