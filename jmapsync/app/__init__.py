@@ -2,7 +2,8 @@
 
 `root` runs accounts, `signin` gets passwords, `unsupported_config` lists what this version cannot do yet, `checkup` asks a
 server what it offers, `health` reads the state of accounts, `conflicts` handles conflict copies, `mutt` writes folder lists for
-mail readers, `demo` shows it all on the embedded server, `crash` writes reports of unexpected exceptions.
+mail readers, `demo` shows it all on the embedded server, `setup` adds an account to the configuration, `crash` writes reports of
+unexpected exceptions.
 """
 
 from jmapsync.app.root import App
