@@ -52,7 +52,8 @@ def finish(path: Path, name: str, settings: Settings, interview: Interview) -> i
     mail = app.config.accounts[name].mail
     if mail is not None and codes:
         inbox = mail.path / "INBOX" if mail.layout == "nested" else mail.path
-        say("", *message(f"Read your mail with: mutt -f {shlex.quote(str(inbox))}"))
+        if inbox.is_dir():
+            say("", *message(f"Read your mail with: mutt -f {shlex.quote(str(inbox))}"))
     return max(codes, default=0)
 
 

@@ -11,7 +11,7 @@ from jmapsync.cli.questions import Choice
 from jmapsync.errors import DiscoveryError, HostRefusedError
 from jmapsync.jmap.autodiscovery.providers import Provider, provider_at, provider_of
 from jmapsync.jmap.autodiscovery.search import Way, search
-from jmapsync.jmap.hosts import Origin
+from jmapsync.jmap.hosts import Approval, Origin
 
 if TYPE_CHECKING:
     from jmapsync.cli.questions import Questions
@@ -85,7 +85,7 @@ def _choose(choices: list[Finding], questions: Questions) -> Finding:
 def _approve(found: Discovery, chosen: Finding, server: Server, interview: Interview) -> None:
     """Have a person approve a host outside the domain of the address; raise `HostRefusedError` if they do not."""
     host, questions = str(server.origin), interview.questions
-    if host in interview.answers.trusted:
+    if Approval(interview.answers.trusted).trusts(server.origin):
         return
     named = "It redirects there" if chosen.way is Way.URL else f"{chosen.way.value} says so"
     if not questions.terminal:

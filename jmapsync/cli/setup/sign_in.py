@@ -17,7 +17,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.questions import Choice
 from jmapsync.cli.visitor import Terminal
 from jmapsync.errors import HostRefusedError, SignInError
-from jmapsync.jmap.hosts import Origin
+from jmapsync.jmap.hosts import Approval, Origin
 
 if TYPE_CHECKING:
     from jmapsync.app.setup.config_file import Value
@@ -80,8 +80,8 @@ def sign_in(account: AccountConfig, found: Found, interview: Interview) -> Signe
     Raise `SignInError` where the server refuses, `HostRefusedError` where a host that it needs was not approved.
     """
     answers, questions = interview.answers, interview.questions
-    own = str(Origin.of(found.url))
-    trusted = tuple(host for host in dict.fromkeys([*found.trusted, *answers.trusted]) if host != own)
+    own = Origin.of(found.url)
+    trusted = tuple(host for host in dict.fromkeys([*found.trusted, *answers.trusted]) if not Approval([host]).trusts(own))
     account = replace(account, trusted_hosts=trusted, account_id=answers.account_id)
     auth = _auth(account, found, interview)
     user = "" if auth == "oauth" else answers.user or found.user or account.address
