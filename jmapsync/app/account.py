@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from jmapsync.backup.restore import Restored
     from jmapsync.backup.selection import ForeignTree, Selection
     from jmapsync.backup.verify import Proof
-    from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
     from jmapsync.planner.guard import Limits
-    from jmapsync.storage.port import Local, Remote, TagIndex
+    from jmapsync.storage.port import MailPair, ObjectPair, TagIndex
     from jmapsync.sync.options import Options
     from jmapsync.sync.report import Progress
 
@@ -43,10 +42,7 @@ class Sides(Struct, frozen=True):
     kind: Kind
     account_id: str
     """The server's id of the account that offers it."""
-    local: Local
-    remote: Remote
-    codec: Codec | None = None
-    """Of a kind whose bodies are objects."""
+    pair: MailPair | ObjectPair
     patterns: Patterns = EVERYTHING
     """Which containers are mirrored."""
     tags: TagIndex | None = None
@@ -183,16 +179,12 @@ class AccountRun:
             self.name,
             sides.account_id,
             self.ledger,
-            sides.local,
-            sides.remote,
+            sides.pair,
             self.limits,
             self.options,
             self.progress,
             self.clock,
-            ConflictCopyWriter(
-                self.ledger, self.state / CONFLICT_COPIES, sides.kind.name, sides.local, sides.codec, self.clock
-            ).write,
-            sides.codec,
+            ConflictCopyWriter(self.ledger, self.state / CONFLICT_COPIES, sides.kind.name, sides.pair, self.clock).write,
             sides.patterns,
             sides.tags,
             report,

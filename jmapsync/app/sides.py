@@ -11,6 +11,7 @@ from jmapsync.config import ContactsConfig, MailConfig
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.kinds import KINDS, MAIL
+from jmapsync.storage.port import MailPair, ObjectPair
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
@@ -75,8 +76,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
     return Sides(
         _directed(MAIL, config),
         theirs.id,
-        local,
-        MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all),
+        MailPair(local, MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all)),
         patterns=patterns,
         tags=_tags(config.notmuch, account.name, local.tree, dry=dry) if config.notmuch is not None else None,
     )
@@ -100,7 +100,5 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
     return Sides(
         _directed(kind, config),
         theirs.id,
-        VdirSide(config.path, kind.name, codec, dry=dry),
-        ObjectSide(client, theirs, dialect, codec),
-        codec,
+        ObjectPair(VdirSide(config.path, kind.name, codec, dry=dry), ObjectSide(client, theirs, dialect, codec), codec),
     )

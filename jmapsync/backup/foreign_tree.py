@@ -50,7 +50,7 @@ def use_raw_bytes(channel: Channel) -> None:
         places = channel.ledger.places_of([record.key for record in records])
         for record in records:
             mixed = [place for place in places.get(record.key, ()) if place.form == Form.MIXED]
-            measured = channel.mail_local.measure(mixed[0]) if mixed and record.remote is None else None
+            measured = channel.mail.local.measure(mixed[0]) if mixed and record.remote is None else None
             if measured is None or record.local is None:
                 continue
             digest, size = measured.digest(Form.RAW), measured.size(Form.RAW)

@@ -125,7 +125,7 @@ class Restorer:
         self._paths = {key: path for key, (path, _) in channel.ledger.folders(channel.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if channel.codec is None:
-            local, remote = channel.mail_local, channel.mail_remote
+            local, remote = channel.mail.local, channel.mail.remote
             if self.foreign is not None and not self.foreign.has_ledger:
                 await complete(use_raw_bytes, channel)
             await complete(join_hard_links, channel.kind.items.kind, channel.ledger, local)
@@ -293,7 +293,7 @@ class Restorer:
         channel = self.channel
         for page in self._pages():
             asked = [record for record in page if _is_in_doubt(record)]
-            digests = await channel.mail_remote.digests(asked)
+            digests = await channel.mail.remote.digests(asked)
             equal = [record for record in asked if digests.get(record.key, "") == record.digest]
             self._rewritten |= {record.key for record in asked if digests.get(record.key, record.digest) != record.digest}
             for some in split((one for one in asked if one.key not in digests), BATCH, OCTETS, lambda one: one.size):

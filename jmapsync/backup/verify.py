@@ -155,7 +155,7 @@ class Verifier(Struct):
         if self.channel.codec is not None:
             await complete(self._objects, records, places)
             return
-        expected = await self.channel.mail_remote.digests(records)
+        expected = await self.channel.mail.remote.digests(records)
         self.proof.digests += len(expected)
         if not expected:
             expected = await self._fetched([record for record in records if _is_due(record, self.channel.clock())])
@@ -191,7 +191,7 @@ class Verifier(Struct):
         if Form(place.form) is Form.MARKED:
             body = self.channel.local.read(key, [place])
             return None if body.why else body.digest
-        measure = self.channel.mail_local.measure(place)
+        measure = self.channel.mail.local.measure(place)
         return None if measure is None else measure.digest(Form(place.form))
 
     def _objects(self, records: Sequence[Record], places: dict[int, list[Place]]) -> None:

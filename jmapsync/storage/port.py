@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.errors import LocalError
+    from jmapsync.formats.codec import Codec
     from jmapsync.formats.message import Measure
     from jmapsync.formats.objects import Patch
     from jmapsync.ledger.record import Record
@@ -502,6 +503,22 @@ class MailRemote(Remote, Protocol):
 
     async def names(self, refs: Sequence[str]) -> dict[str, str]:
         """Return what people know items by, such as a subject and a sender, by the server's ids."""
+
+
+class MailPair(Struct, frozen=True):
+    """Both sides of mail."""
+
+    local: MailLocal
+    remote: MailRemote
+
+
+class ObjectPair(Struct, frozen=True):
+    """Both sides of a kind whose bodies are objects."""
+
+    local: Local
+    remote: Remote
+    codec: Codec
+    """Knows these bodies."""
 
 
 async def resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:

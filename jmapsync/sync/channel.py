@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import EVERYTHING, Patterns
+from jmapsync.storage.port import MailPair
 from jmapsync.sync.containers import Containers
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.guard import Guard
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
     from jmapsync.planner.guard import Limits
-    from jmapsync.storage.port import Local, MailLocal, MailRemote, Remote, TagIndex
+    from jmapsync.storage.port import Local, ObjectPair, Remote, TagIndex
     from jmapsync.sync.commit import Work
     from jmapsync.sync.options import Options
     from jmapsync.sync.report import Progress
@@ -38,16 +39,14 @@ class Channel:
     account: str
     account_id: str
     ledger: Ledger
-    local: Local
-    remote: Remote
+    pair: MailPair | ObjectPair
+    """Both sides."""
     limits: Limits
     options: Options
     progress: Progress
     clock: Callable[[], float]
     keep_loser: Callable[[Work], bool]
     """Keeps the local version of a change as a conflict copy; returns whether it could be read."""
-    codec: Codec | None = None
-    """Knows the bodies of a kind that are objects."""
     patterns: Patterns = EVERYTHING
     """Which containers are mirrored."""
     tags: TagIndex | None = None
@@ -69,7 +68,7 @@ class Channel:
     def __post_init__(self) -> None:
         """Build the parts; nothing is read yet."""
         self.kind = self.kind.limited(self.remote.traits.most_homes)
-        files = (self.mail_local, self.mail_remote) if self.codec is None else (None, None)
+        files = (self.pair.local, self.pair.remote) if isinstance(self.pair, MailPair) else (None, None)
         self.names = Names(self.kind.name, self.ledger, *files)
         self.quarantine = Quarantine(
             self.kind.name, self.ledger, self.clock, self.remote.traits.policy, full=self.options.full, name=self.names.of
@@ -84,13 +83,22 @@ class Channel:
         self.tagger = Tagger(self.tags, self.ledger, self.context, self.report) if self.tags is not None else None
 
     @property
-    def mail_local(self) -> MailLocal:
-        """Return the disk side of mail."""
-        assert self.codec is None, "its bodies are objects"  # noqa: S101 - the callers are of mail alone
-        return cast("MailLocal", self.local)
+    def local(self) -> Local:
+        """Return the disk side."""
+        return self.pair.local
 
     @property
-    def mail_remote(self) -> MailRemote:
-        """Return the server side of mail."""
-        assert self.codec is None, "its bodies are objects"  # noqa: S101 - the callers are of mail alone
-        return cast("MailRemote", self.remote)
+    def remote(self) -> Remote:
+        """Return the server side."""
+        return self.pair.remote
+
+    @property
+    def codec(self) -> Codec | None:
+        """Return what knows the bodies of a kind that are objects."""
+        return None if isinstance(self.pair, MailPair) else self.pair.codec
+
+    @property
+    def mail(self) -> MailPair:
+        """Return both sides of mail."""
+        assert isinstance(self.pair, MailPair), "its bodies are objects"  # noqa: S101 - the callers are of mail alone
+        return self.pair

@@ -14,15 +14,15 @@ from jmapsync.formats.message import Form, digest_of
 from jmapsync.ledger import ConflictCopy
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories, sync_files
 from jmapsync.storage.files.disk_errors import reason
+from jmapsync.storage.port import ObjectPair
 from jmapsync.sync.item_names import fallback, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jmapsync.formats.codec import Codec
     from jmapsync.ledger import Ledger
-    from jmapsync.storage.port import Body, Local
+    from jmapsync.storage.port import Body, MailPair
     from jmapsync.sync.commit import Work
 
 
@@ -32,8 +32,7 @@ class ConflictCopyWriter(Struct, frozen=True):
     ledger: Ledger
     folder: Path
     kind: str
-    local: Local
-    codec: Codec | None
+    pair: MailPair | ObjectPair
     clock: Callable[[], float]
 
     def write(self, work: Work) -> bool:
@@ -53,7 +52,7 @@ class ConflictCopyWriter(Struct, frozen=True):
         key, version = work.change.key, work.record.local
         # A run that died may have given some copies the server's bytes; it is the others that are to be kept.
         places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.OFFLINEIMAP)
-        body = self.local.read(key, places)
+        body = self.pair.local.read(key, places)
         if body.data is None and body.path is None:
             return False
         copy = ConflictCopy(
@@ -68,7 +67,11 @@ class ConflictCopyWriter(Struct, frozen=True):
             " ".join(sorted(version.tags)) if version else "",
         )
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        data = body.data if body.data is None or self.codec is None else self.codec.write(json.loads(body.data))
+        data = (
+            self.pair.codec.write(json.loads(body.data))
+            if isinstance(self.pair, ObjectPair) and body.data is not None
+            else body.data
+        )
         # A run that died before it overwrote the version has written the copy already, or was about to.
         before = [self.folder / str(one.id) for one in self.ledger.conflict_copies(self.kind) if one.key == key]
         if any(file.exists() and digest_of(file.read_bytes()) == _digest(body, data) for file in before):
@@ -89,7 +92,7 @@ class ConflictCopyWriter(Struct, frozen=True):
     def _name(self, work: Work, body: Body) -> str:
         """Return the name of the version for people."""
         plain = fallback(self.kind, work.record)
-        if self.codec is not None:
+        if isinstance(self.pair, ObjectPair):
             return named(label_of_object(json.loads(body.data or b"{}")), plain)
         if body.data is not None:
             return named(label_of_head(body.data[:HEAD]), plain)

@@ -17,7 +17,7 @@ from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
-from jmapsync.storage.port import SameFolders, Trouble
+from jmapsync.storage.port import Learnt, SameFolders, Trouble
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
 from jmapsync.sync.unpaired_containers import Waiting
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger.rows import FolderRow
-    from jmapsync.storage.port import DiskFolders, DiskItems, Folder, FolderPage, ItemPage, Learnt, ListingEnd, Seen
+    from jmapsync.storage.port import DiskFolders, DiskItems, Folder, FolderPage, ItemPage, ListingEnd, Seen
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Quarantine
 
+_NOTHING = Learnt()
 BLOB = b"urn:jmapsync:blob:"
 INSTANCES_OF = f'"{INSTANCES}":'.encode()
 _OTHER_PART = "single occurrences of a series have the UID of another event, here {}; both stay as they are: remove one"
@@ -273,6 +274,8 @@ class Ingester(Struct):
 
     def keep(self, learnt: Learnt) -> None:
         """Keep what the disk side learnt."""
+        if learnt == _NOTHING:
+            return
         with self.ledger.transaction():
             self.ledger.put_folders(learnt.folders)
             self.ledger.drop_listed(self.kind.name, learnt.unlisted)

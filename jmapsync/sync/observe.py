@@ -11,7 +11,7 @@ from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger.intents import forget_made, made
 from jmapsync.planner.model import Side
-from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, SameFolders, resumed
+from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
 from jmapsync.sync.ingest import is_renamed
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.threads import complete
@@ -119,12 +119,13 @@ class Observer(Struct):
     async def _identify(self) -> None:
         """Find out which items of the two sides are the same."""
         channel, kind = self.channel, self.channel.kind.items.kind
-        if channel.codec is not None:
-            # What is the same item is known by its uid; whether it means the same is not.
-            await complete(Objects(channel.ledger, channel.codec).adopt, kind)
-            forget_made(channel.ledger, kind, self._cursor())
-            return
-        await Adopter(channel.kind, channel.ledger, channel.mail_local, channel.mail_remote, channel.context, channel.clock).run()
+        match channel.pair:
+            case ObjectPair(codec=codec):
+                # What is the same item is known by its uid; whether it means the same is not.
+                await complete(Objects(channel.ledger, codec).adopt, kind)
+                forget_made(channel.ledger, kind, self._cursor())
+            case MailPair(local=local, remote=remote):
+                await Adopter(channel.kind, channel.ledger, local, remote, channel.context, channel.clock).run()
 
     # the server
 

@@ -25,6 +25,7 @@ from jmapsync.planner.model import Base, Version
 from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide
+from jmapsync.storage.port import MailPair
 from jmapsync.sync import batches, execute
 from jmapsync.sync.commit import Committer
 from jmapsync.sync.options import Options
@@ -103,7 +104,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
                 run = AccountRun("test", mirror.state, ledger, Limits(25, 20), Options(full=True), Silent())
                 local = MaildirSide(mirror.root, mirror.state / "spool", dry=True)
                 remote = MailSide(client, account, mirror.state / "spool")
-                found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), ForeignTree(has_ledger=True))
+                found = await run.restore(Sides(MAIL, owner, MailPair(local, remote)), Selection(), ForeignTree(has_ledger=True))
                 assert found is not None, run.report.kinds["mail"].messages
                 return found
             finally:

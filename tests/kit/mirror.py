@@ -25,6 +25,7 @@ from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
 from jmapsync.storage.notmuch.side import TagRules, TagSide
+from jmapsync.storage.port import MailPair
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import AccountReport, KindReport, Problem, Silent
 from tests.live.compare import LETTERS, Shown, on_disk, stored
@@ -154,9 +155,9 @@ class Mirror:
                     )
                     remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not patterns.is_all)
                     tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
-                    both = self.wrap(local), self.wrap(remote)
+                    both = MailPair(self.wrap(local), self.wrap(remote))
                     kind = self.kind.pulled_only() if self.direction == "pull" else self.kind
-                    sides = Sides(kind, account.id, *both, patterns=patterns, tags=tags)
+                    sides = Sides(kind, account.id, both, patterns=patterns, tags=tags)
                     if proving:
                         self.proved = (await run.verify([sides])).get(kind.name)
                     elif selection is None:

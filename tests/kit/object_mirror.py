@@ -15,6 +15,7 @@ from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
 from jmapsync.planner.guard import Limits
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
+from jmapsync.storage.port import ObjectPair
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import AccountReport, KindReport, Silent
@@ -98,7 +99,8 @@ class ObjectMirror:
         kind, codec = KINDS[name]
         account = session.account_for(kind.capabilities[0])
         remote = ObjectSide(client, account, dialect_for(name, session, account), codec)
-        return Sides(kind, account.id, self.wrap(VdirSide(self.base / name, name, codec)), self.wrap(remote), codec)
+        local = VdirSide(self.base / name, name, codec)
+        return Sides(kind, account.id, ObjectPair(self.wrap(local), self.wrap(remote), codec))
 
     def files(self, kind: str) -> list[Path]:
         """Return the files of a kind."""

@@ -31,6 +31,7 @@ from jmapsync.ledger import Ledger
 from jmapsync.planner.guard import Limits
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
+from jmapsync.storage.port import ObjectPair
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
@@ -140,8 +141,8 @@ class ObjectWorld:
         local = VdirSide(self.base / name, name, codec, clock=_much_later, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
         if fate is None:
-            return Sides(kind, theirs.id, local, remote, codec)
-        return Sides(kind, theirs.id, fate.wrap(local), fate.wrap(remote), codec)
+            return Sides(kind, theirs.id, ObjectPair(local, remote, codec))
+        return Sides(kind, theirs.id, ObjectPair(fate.wrap(local), fate.wrap(remote), codec))
 
     def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
