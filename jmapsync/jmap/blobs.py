@@ -1,4 +1,4 @@
-"""Upload and download blobs (RFC 8620, section 6), and many blobs in one request by Blob/get (RFC 9404).
+"""Upload and download blobs (RFC 8620, section 6), and many blobs in one request by Blob/upload and Blob/get (RFC 9404).
 
 Cyrus 3.6 offers Blob/get as an extension of its own, before the RFC; Cyrus 3.12 and Stalwart offer the standard one.
 """
@@ -19,10 +19,10 @@ from jmapsync.jmap.content import FileContent
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.media_types import JSON
-from jmapsync.jmap.wire import Call, Response, describe
+from jmapsync.jmap.wire import Call, Response, describe, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from jmapsync.jmap.client import Client
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 BLOB = "urn:ietf:params:jmap:blob"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
+_SMALL = 1 << 16
+"""Octets up to which a blob is rather sent together with others, in Base64, than in a round trip of its own."""
+_UPLOADED_AT_ONCE = 1 << 20
+"""Octets of the contents of one Blob/upload."""
 _MOST_ADDRESSES = 5
 """Addresses for uploads that a server may name in turn, and withdraw, before an upload fails."""
 
@@ -76,6 +80,18 @@ class _Item(msgspec.Struct):
     id: str
     data: bytes | None = msgspec.field(name="data:asBase64", default=None)
     is_truncated: bool = msgspec.field(name="isTruncated", default=False)
+
+
+class _Kept(msgspec.Struct):
+    """What Blob/upload made of one blob."""
+
+    id: str
+    size: int
+    type: str = ""
+
+
+class _Made(msgspec.Struct):
+    created: dict[str, _Kept] | None = None
 
 
 class _Result(msgspec.Struct):
@@ -124,6 +140,41 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
             withdrawn = error
             client.expire_session()  # another session may name another address
     raise withdrawn
+
+
+async def upload_together(client: Client, account_id: str, contents: Mapping[str, bytes], media_type: str) -> dict[str, Uploaded]:
+    """Upload small blobs by Blob/upload (RFC 9404, section 4.1), as many in one request as the server takes.
+
+    Return those that the server kept, by their names in `contents`; what is missing has to be uploaded singly: all, if they are so
+    few that single uploads take one round trip too. Raise what `Client.call` raises, other than `RequestError`.
+    """
+    session = await client.session()
+    account = session.accounts.get(account_id)
+    using = session.using(BLOB, account=account) if account is not None else []
+    if account is None or BLOB not in using:
+        return {}
+    offered = account.capabilities.get(BLOB)
+    largest = offered.get("maxSizeBlobSet") if isinstance(offered, dict) else None
+    most = min(_SMALL, session.limits.max_size_upload, largest if isinstance(largest, int) else _SMALL)
+    small = {name: content for name, content in contents.items() if len(content) <= most}
+    if len(small) <= session.limits.max_concurrent_upload:
+        return {}
+    uploaded: dict[str, Uploaded] = {}
+    room = min(session.limits.room, _UPLOADED_AT_ONCE)
+    for some in split(small, session.limits.max_objects_in_set, room, lambda name: len(small[name]) * 4 // 3 + len(name) + 100):
+        create = {name: {"data": [{"data:asBase64": small[name]}], "type": media_type} for name in some}
+        call = Call("Blob/upload", {"accountId": account_id, "create": create}, "uploads")
+        try:
+            answer = (await client.call([call], using=using)).get_as(call, _Made)
+        except (MethodError, RequestError):
+            return uploaded
+        made = answer.created or {}
+        uploaded |= {
+            name: Uploaded(made[name].id, made[name].size, made[name].type)
+            for name in some
+            if name in made and made[name].size == len(small[name])
+        }
+    return uploaded
 
 
 async def download(

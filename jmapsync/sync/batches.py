@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BATCH_OCTETS = 6 << 20
 """Octets of bodies in memory a batch; three batches are under way at a time."""
 BATCH_ITEMS = 1000
+"""Changes in a batch."""
 READS_AHEAD = 2
 """Batches asked for while one is written (measured: more only cost memory)."""
 BATCH_SECONDS = 2.0
@@ -50,7 +51,7 @@ class Pace:
 
     @property
     def items(self) -> int:
-        """Return the changes in a batch."""
+        """Return the bodies in a batch."""
         return max(1, int(BATCH_ITEMS * self._share))
 
     def note(self, items: int, octets: int, seconds: float) -> None:
@@ -107,14 +108,14 @@ class Batches:
     def _form(self) -> list[Work]:
         """Return the next batch of changes without large bodies; nothing where there is none, or too many large ones wait."""
         batch: list[Work] = []
-        octets = 0
+        bodies = octets = 0
         while len(self._large) < _LARGE_WAITING and (work := self._take()) is not None:
-            size = work.record.size if work.brings_body or work.sends_body else 0
-            if batch and (len(batch) >= self._pace.items or octets + size > self._pace.octets):
+            has_body = work.brings_body or work.sends_body
+            bodies, octets = (bodies + 1, octets + work.record.size) if has_body else (bodies, octets)
+            if batch and (len(batch) >= BATCH_ITEMS or bodies > self._pace.items or octets > self._pace.octets):
                 self._next = work
                 break
             batch.append(work)
-            octets += size
         return batch
 
     def _take(self) -> Work | None:

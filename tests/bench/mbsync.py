@@ -53,16 +53,16 @@ SyncState *
 
 
 class Mbsync:
-    """A mirror of one account in `directory`, which is made."""
+    """A mirror of one account in `directory`, which is made; `port` is another one that leads to the server's."""
 
-    def __init__(self, directory: Path, server: Cyrus, user: str, password: str) -> None:
+    def __init__(self, directory: Path, server: Cyrus, user: str, password: str, *, port: int = 0) -> None:
         self.root = directory / "mail"
         self._log = directory / "log"
         self._config = directory / "mbsyncrc"
         self.root.mkdir(parents=True)
         self._config.touch(mode=0o600)
         self._config.write_text(
-            CONFIG.format(port=server.imap_port, user=user, password=password, root=self.root), encoding="utf-8"
+            CONFIG.format(port=port or server.imap_port, user=user, password=password, root=self.root), encoding="utf-8"
         )
 
     def run(self) -> Cost:

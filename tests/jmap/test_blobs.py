@@ -13,7 +13,7 @@ import pytest
 from jmapsync.errors import LocalError, ServerError, UnsupportedError
 from jmapsync.jmap import blobs
 from jmapsync.jmap.auth import BearerCredential
-from jmapsync.jmap.blobs import Blob, BlobNotFoundError, blob_capability, expand, get_blobs, get_digests, upload
+from jmapsync.jmap.blobs import Blob, BlobNotFoundError, blob_capability, expand, get_blobs, get_digests, upload, upload_together
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.content import FileContent, FileReader
 from jmapsync.jmap.failures import MethodError, RequestError
@@ -195,6 +195,46 @@ async def test_a_download_may_be_left_early(peer: Peer, many: bool) -> None:
         with pytest.raises(OSError, match="full"):
             await blobs.download(c, "alice", "G1", full, many=many)
         assert await content_of(c, "G1", many=many) == CONTENT
+
+
+# Blob/upload
+
+
+def blob_upload(seen: Seen) -> Answer:
+    """Answer Blob/upload, but for a name refused and one of which an octet is lost."""
+    [[name, args, call_id]] = seen.calls
+    contents = {key: base64.b64decode(one["data"][0]["data:asBase64"]) for key, one in args["create"].items()}
+    created = {
+        key: {"id": f"G{key}", "size": len(content) - (key == "cut"), "type": "text/plain"}
+        for key, content in contents.items()
+        if key != "refused"
+    }
+    return result([name, {"created": created, "notCreated": {"refused": {"type": "tooLarge"}}}, call_id])
+
+
+async def test_small_blobs_are_uploaded_together(peer: Peer) -> None:
+    contents = {name: name.encode() * 9 for name in ("a", "b", "c", "d", "cut", "refused")}
+    account = {"name": "Alice", "isPersonal": True, "isReadOnly": False, "accountCapabilities": {BLOB: {"maxSizeBlobSet": 100}}}
+    peer.offer_session(capabilities={CORE: {}, BLOB: {}}, accounts={"alice": account})
+    peer.on("/api", blob_upload)
+    async with client(peer) as c:
+        uploaded = await upload_together(c, "alice", {**contents, "large": b"x" * 101}, "text/plain")
+    assert {name: one.blob_id for name, one in uploaded.items()} == {name: f"G{name}" for name in "abcd"}
+    [seen] = peer.seen_at("/api")
+    assert sorted(seen.calls[0][1]["create"]) == sorted(contents)
+
+
+@pytest.mark.parametrize("refusal", [result(["error", {"type": "unknownMethod"}, "uploads"]), Answer(400)])
+async def test_blobs_that_cannot_be_uploaded_together_are_left_to_be_uploaded_singly(peer: Peer, refusal: Answer) -> None:
+    peer.on("/api", refusal)
+    async with client(peer) as c:
+        assert await upload_together(c, "alice", {str(n): b"x" for n in range(9)}, "text/plain") == {}
+
+
+async def test_as_many_blobs_as_go_at_the_same_time_are_not_uploaded_together(peer: Peer) -> None:
+    async with client(peer) as c:
+        assert await upload_together(c, "alice", {str(n): b"x" for n in range(4)}, "text/plain") == {}
+    assert not peer.seen_at("/api")
 
 
 # Blob/get

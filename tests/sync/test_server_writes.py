@@ -90,6 +90,15 @@ class TestAnswersThatAreLost:
         assert getattr(server.faults, fault).fired == 1
         assert len(server.account.emails) == 13
 
+    @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "cut_body"])
+    def test_uploads_together_whose_answer_is_lost_are_made_again(self, anywhere: tuple[DemoServer, Mirror], fault: str) -> None:
+        server, mirror = anywhere
+        drop(mirror, 10)
+        getattr(server.faults, fault).arm(20 if fault == "cut_body" else True, only={"Blob/upload"}, times=1)
+        assert_converges(server.account, mirror)
+        assert getattr(server.faults, fault).fired == 1
+        assert len(server.account.emails) == 20
+
     def test_a_mailbox_whose_creation_was_not_answered_is_made_once(self, anywhere: tuple[DemoServer, Mirror]) -> None:
         server, mirror = anywhere
         mirror.folder("Projects/cur").mkdir(parents=True)

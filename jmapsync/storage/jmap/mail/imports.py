@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from jmapsync.errors import ForbiddenError, JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
-from jmapsync.jmap.blobs import Uploaded, upload
+from jmapsync.jmap.blobs import Uploaded, upload, upload_together
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
@@ -102,10 +102,14 @@ class Importer:
         return [job for job in jobs if job.order.key not in there]
 
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
-        """Upload every body; the client keeps to the number the server allows at the same time."""
-        results = await together(self._upload_one(job, many=len(jobs) >= MANY) for job in jobs)
+        """Upload every body, small ones together; the client keeps to the number the server allows at the same time."""
+        contents = {f"k{job.order.key}": job.body.data for job in jobs if job.body is not None and job.body.data is not None}
+        uploaded = await upload_together(self._client, self._account, contents, MEDIA_TYPE)
+        ready = [(job, uploaded[name]) for job in jobs if (name := f"k{job.order.key}") in uploaded]
+        rest = [job for job in jobs if f"k{job.order.key}" not in uploaded]
+        results = await together(self._upload_one(job, many=len(rest) >= MANY) for job in rest)
         receipts += [result for result in results if isinstance(result, Receipt)]
-        return [(job, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Uploaded)]
+        return ready + [(job, result) for job, result in zip(rest, results, strict=True) if isinstance(result, Uploaded)]
 
     async def _upload_one(self, job: Job, *, many: bool) -> Uploaded | Receipt:
         key, body = job.order.key, job.body
