@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jmapsync.jmap.certificates import OTHER_NAME, is_no_tls, not_tls, untrusted
 from jmapsync.jmap.curl_loop import CurlLoop
 from jmapsync.jmap.curl_transfer import Octets, Transfer
-from jmapsync.jmap.hosts import shown
+from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.inflating import codings_for
 from jmapsync.jmap.libcurl import pycurl
 from jmapsync.jmap.replies import broken_off, refused_by_proxy, stalled, unreached, unusable, violated_http_2
@@ -39,6 +39,10 @@ _KEPT = 64
 """Handles that are kept for the next requests."""
 _IDLE_SECONDS = 60
 """How long connections are kept that nothing uses."""
+_FIRST_SECONDS = 1.0
+"""How long requests wait for the first answer of a host."""
+_OLDEST_SECONDS = 60
+"""How long a connection may be unused before another request gets a new one: servers close them."""
 _LONGEST_TICK = 1.0
 _TICKS = 8
 """How often progress is checked within the time that none may be made, at least."""
@@ -70,7 +74,11 @@ class CurlTransport:
         """Those of connections that stalled, until their last transfer ends."""
         self._free: list[Transfer] = []
         self._active: dict[Transfer, CurlLoop] = {}
+        self._asked: dict[Origin, asyncio.Event] = {}
+        """Whether the first answer of a host came, which shows whether it speaks HTTP/2."""
         self._watch: asyncio.TimerHandle | None = None
+        self._is_idle = False
+        """Whether nothing was under way when that timer was set."""
 
     async def fetch(
         self,
@@ -88,6 +96,8 @@ class CurlTransport:
         `ServerError` for an invalid URL or content coding, and what the sink raises.
         """
         address, proxy = _checked(url), self._main.proxies.for_url(url)
+        origin = Origin.of(address)
+        await self._learn(origin)
         self._traffic.requests += 1
         await self._traffic.turn()
         transfer = self._free.pop() if self._free else self._new_transfer()
@@ -100,15 +110,31 @@ class CurlTransport:
             # Compressing a message costs the server more than the line saves: most octets of mail are attachments.
             coding = {"Accept-Encoding": "identity" if sink is not None else codings_for(urlsplit(address).hostname or "")}
             self._set_up(transfer.handle, method, address, headers={**coding, **headers}, size=size, proxy=proxy)
+            # Rather another stream than another connection: libcurl then waits for the first one to be ready.
+            transfer.handle.setopt(pycurl.PIPEWAIT, self._main.multiplexed.get(origin, False))
             self._active[transfer] = loop
             self._keep_watch()
             code, text = await loop.run(transfer.handle)
             await self._traffic.turn()
             reply = transfer.finish(is_complete=not code)
+            self._asked[origin].set()
             if reply is None:
                 raise _error(transfer, proxy, code, text)
+        self._main.multiplexed[origin] = reply.is_multiplexed
         _log.debug("%s %s %d%s", method, url, reply.status, " by HTTP/2" if reply.is_multiplexed else "")
         return reply
+
+    async def _learn(self, origin: Origin) -> None:
+        """Let the first request to a host go alone for a moment: its answer shows whether others need their own connections."""
+        if origin in self._main.multiplexed:
+            self._asked.setdefault(origin, asyncio.Event()).set()
+        elif origin not in self._asked:
+            self._asked[origin] = asyncio.Event()
+        elif not self._asked[origin].is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FIRST_SECONDS):
+                    await self._asked[origin].wait()
+            self._asked[origin].set()
 
     # handles
 
@@ -123,9 +149,8 @@ class CurlTransport:
         handle.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)  # the credential is not for a proxy
         handle.setopt(pycurl.USERAGENT, self._main.user_agent)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        handle.setopt(pycurl.PIPEWAIT, 1)  # rather another stream than another connection
         handle.setopt(pycurl.HTTP09_ALLOWED, 0)
-        handle.setopt(pycurl.MAXAGE_CONN, _IDLE_SECONDS)
+        handle.setopt(pycurl.MAXAGE_CONN, _OLDEST_SECONDS)
         handle.setopt(pycurl.BUFFERSIZE, _BUFFER if limit is None else min(_BUFFER, limit.piece))
         return Transfer(handle, self._traffic)
 
@@ -183,12 +208,17 @@ class CurlTransport:
     # progress
 
     def _keep_watch(self) -> None:
+        """Check progress soon, or whether the connections are still unused after a time."""
+        if self._watch is not None and self._is_idle and self._active:
+            self._watch.cancel()
+            self._watch = None
         if self._watch is None:
             bounds = self._main.bounds
-            tick = min(_LONGEST_TICK, min(bounds.silence, bounds.connect) / _TICKS) if self._active else _IDLE_SECONDS
-            self._watch = asyncio.get_running_loop().call_later(tick, self._check_progress, not self._active)
+            tick = min(_LONGEST_TICK, min(bounds.silence, bounds.connect) / _TICKS)
+            self._is_idle = not self._active
+            self._watch = asyncio.get_running_loop().call_later(_IDLE_SECONDS if self._is_idle else tick, self._check_progress)
 
-    def _check_progress(self, was_idle: bool) -> None:
+    def _check_progress(self) -> None:
         """End what makes no progress, and close connections that nothing uses."""
         self._watch = None
         for transfer, loop in list(self._active.items()):
@@ -197,7 +227,7 @@ class CurlTransport:
                     self._retired.append(loop)
                     self._loop = None
                 loop.stop(transfer.handle)
-        if self._active or not was_idle:
+        if self._active or not self._is_idle:
             self._keep_watch()
         else:
             self._close()

@@ -13,8 +13,8 @@ from jmapsync.jmap.libcurl import pycurl
 if TYPE_CHECKING:
     from jmapsync.jmap.traffic import RateLimit
 
-CONNECTIONS = 16
-"""Connections to one host at a time."""
+CONNECTIONS = 24
+"""Connections to one host at a time: those of sixteen downloads, of requests of the API and of uploads."""
 _PAUSE = 0.005
 """Seconds from which a pause for the rate limit is worth a timer."""
 _MULTIPLEX = 2

@@ -93,7 +93,7 @@ class Transfer:
         self._most = most
         self._pieces: list[bytes] = []
         self._inflate: Inflater | None = None
-        self._raw = self._size = self._given = 0
+        self._raw = self._size = self._given = self._sent = 0
         self._is_enough = False
         self._failure: BaseException | None = None
         self._phase = _Phase.CONNECTING
@@ -123,6 +123,7 @@ class Transfer:
             return int(pycurl.READFUNC_ABORT)
         self._traffic.send(len(piece))
         self._given += len(piece)
+        self._sent += len(piece)
         return piece
 
     def rewind(self, offset: int, _origin: int) -> int:
@@ -239,7 +240,8 @@ class Transfer:
         """
         limit = self._traffic.limit
         if limit is not None:
-            limit.take(self.handle.getinfo(pycurl.HEADER_SIZE) + self.handle.getinfo(pycurl.REQUEST_SIZE))
+            heads = self.handle.getinfo(pycurl.HEADER_SIZE) + self.handle.getinfo(pycurl.REQUEST_SIZE) - self._sent
+            limit.take(max(0, heads))  # the size of a request includes its content
         if not self._status and self._is_head_whole():
             with contextlib.suppress(ServerError) if not self._is_success else contextlib.nullcontext():
                 self._read_head()

@@ -1,16 +1,14 @@
-"""Import pycurl so that libcurl, which reads this one variable when it starts, writes the keys of no connection to a file."""
+"""Import pycurl, and take away the variable by which libcurl and OpenSSL would write the keys of every connection to a file.
+
+It is read whenever a connection is made, so it stays away; Python's ssl does not heed it here either.
+"""
 
 from __future__ import annotations
 
 import os
 
-_VARIABLE = "SSLKEYLOGFILE"
+import pycurl
 
-_named = os.environ.pop(_VARIABLE, None)
-try:
-    import pycurl
-finally:
-    if _named is not None:
-        os.environ[_VARIABLE] = _named
+os.environ.pop("SSLKEYLOGFILE", None)
 
 __all__ = ["pycurl"]

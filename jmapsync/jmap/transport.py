@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from jmapsync.errors import ConfigError, NetworkError, ServerError
 from jmapsync.jmap.bounds import ERROR_OCTETS, ERROR_SECONDS, Bounds, TooLargeError
 from jmapsync.jmap.certificates import Certificates, tls_failure
-from jmapsync.jmap.hosts import shown
+from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.inflating import codings_for, inflater
 from jmapsync.jmap.proxies import Proxies, Proxy
 from jmapsync.jmap.replies import (
@@ -91,6 +91,8 @@ class Transport:
         self.user_agent = user_agent
         self.bounds = bounds or Bounds()
         self.traffic = Traffic(limit)
+        self.multiplexed: dict[Origin, bool] = {}
+        """Which hosts answered by HTTP/2, so that one connection carries many requests at a time."""
         self.proxies = Proxies() if inner is not None else Proxies.of()
         self._inner = inner
         self.certificates = certificates or Certificates()
@@ -167,6 +169,7 @@ class Transport:
                 client.build_request, method, url, headers={"Accept-Encoding": codings_for(parts.hostname or ""), **headers}
             )
             response = await self._send(client, build, content, url=url, proxy=proxy)
+            self.multiplexed[Origin.of(url)] = response.http_version == "HTTP/2"
             try:
                 yield response
             finally:

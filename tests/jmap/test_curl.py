@@ -1,0 +1,220 @@
+"""What the client for many requests does by itself: connections, streams, what it leaves unread of the environment, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+
+from jmapsync.errors import ServerError
+from jmapsync.jmap import blobs, curl
+from jmapsync.jmap.auth import BasicCredential, BearerCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.curl import CurlTransport
+from jmapsync.jmap.exchange import STREAMS
+from jmapsync.jmap.session import Session
+from jmapsync.jmap.transport import KEPT_CONNECTIONS
+from tests.jmap.peer import Answer, Peer, session_object
+from tests.jmap.test_tls import authority, server_context
+from tests.jmap.wild import head, wild
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import trustme
+
+__all__ = ["authority"]
+
+pytestmark = pytest.mark.anyio
+
+
+def client(origin: str) -> Client:
+    """Return a client that knows the session, so that a download is its first request."""
+    session = Session.parse(Answer.json(session_object()).body, f"{origin}/session")
+    return Client(f"{origin}/session", BearerCredential("fmu1-sesame"), session=session, max_wait=0)
+
+
+async def get(c: Client, blob: str) -> bytes:
+    return await blobs.download_whole(c, "alice", blob, name="x", media_type="y", many=True)
+
+
+async def test_a_host_gets_no_more_than_sixteen_connections(peer: Peer) -> None:
+    peer.on("/download/alice/G/x", Answer(body=b"mail", delay=0.01))
+    async with client(peer.url) as c:
+        got = await asyncio.gather(*(get(c, "G") for _ in range(100)))
+        assert len(peer._connections) == KEPT_CONNECTIONS
+    assert got == [b"mail"] * 100
+    assert peer.most_under_way == KEPT_CONNECTIONS
+
+
+class Streams:
+    """An HTTP/2 server that answers when a number of requests are open at a time."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.most = 0
+        self.wanted = 1
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        writer.write(connection.data_to_send())
+        open_ = list[int]()
+        while data := await reader.read(1 << 16):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.StreamEnded):
+                    open_.append(event.stream_id)
+            self.most = max(self.most, len(open_))
+            if len(open_) >= self.wanted:
+                for stream in open_:
+                    connection.send_headers(stream, [(":status", "200")])
+                    connection.send_data(stream, b"mail", end_stream=True)
+                open_.clear()
+            writer.write(connection.data_to_send())
+
+
+async def test_one_connection_of_http_2_carries_many_downloads(authority: trustme.CA) -> None:
+    server = Streams()
+    async with wild(server.serve, server_context(authority, "h2", "http/1.1")) as host, client(f"https://{host}") as c:
+        assert await get(c, "G") == b"mail"
+        server.wanted = STREAMS
+        assert await asyncio.gather(*(get(c, "G") for _ in range(STREAMS))) == [b"mail"] * STREAMS
+    assert (server.connections, server.most) == (1, STREAMS)
+
+
+async def test_where_pycurl_cannot_be_imported_httpx_carries_it_out(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("curl", "curl_loop", "curl_transfer", "libcurl"):
+        monkeypatch.delitem(sys.modules, f"jmapsync.jmap.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+    peer.on("/download/alice/G/x", Answer(body=b"mail"))
+    async with client(peer.url) as c:
+        assert await get(c, "G") == b"mail"
+        assert c.exchange.transport.for_many() is c.exchange.transport
+    assert peer.seen[0].headers["authorization"] == "Bearer fmu1-sesame"
+
+
+async def test_a_secret_of_a_netrc_file_is_not_sent(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login mallory password other\ndefault login mallory password other\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    peer.on("/download/alice/G/x", Answer(401), Answer(body=b"mail"))
+    async with client(peer.url) as c:
+        with pytest.raises(Exception, match="did not accept"):
+            await get(c, "G")
+    assert {seen.headers["authorization"] for seen in peer.seen} == {"Bearer fmu1-sesame"}
+
+
+_PROGRAM = """
+import asyncio, sys
+from jmapsync.jmap.auth import BearerCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.exchange import _Request
+async def main():
+    async with Client(sys.argv[1], BearerCredential("fmu1-sesame"), max_wait=0) as c:
+        c.exchange.approval.set_home(sys.argv[1])
+        await c.exchange._fetch(_Request("GET", sys.argv[1], {}, None, "x"), None, 1000, many=True)
+        assert c.exchange.transport.for_many() is not c.exchange.transport
+asyncio.run(main())
+"""
+
+
+async def test_keys_of_connections_are_written_to_no_file(authority: trustme.CA, tmp_path: Path) -> None:
+    peer = await Peer().start(server_context(authority))
+    peer.on("/x", Answer(body=b"mail"))
+    environment = {**os.environ, "SSLKEYLOGFILE": str(tmp_path / "keys")}
+    command = [sys.executable, "-c", _PROGRAM, f"{peer.url}/x"]
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
+    assert (await process.communicate())[1] == b""
+    assert peer.seen
+    assert not (tmp_path / "keys").exists()
+    await peer.stop()
+
+
+async def test_a_proxy_is_sent_its_own_credential_and_never_the_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[bytes]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await head(reader))
+        writer.write(b"HTTP/1.1 502 X\r\n\r\n")
+
+    async with wild(talk) as host:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pa%20ss@{host}")
+        async with client("https://mail.example.com") as c:
+            with pytest.raises(Exception, match="did not connect to mail"):
+                await get(c, "G")
+    expected = BasicCredential("me", "pa ss").authorization().encode()
+    assert [line for line in asked[0].splitlines() if b"uthorization" in line] == [b"Proxy-Authorization: " + expected]
+
+
+async def test_a_download_that_is_given_up_leaves_nothing_behind(peer: Peer) -> None:
+    peer.on("/download/alice/G/x", Answer(delay=3600))
+    peer.on("/download/alice/H/x", Answer(body=b"mail"))
+    async with client(peer.url) as c:
+        waiting = [asyncio.create_task(get(c, "G")) for _ in range(5)]
+        while len(peer.seen) < len(waiting):  # noqa: ASYNC110 # the peer has no event for it
+            await asyncio.sleep(0.005)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        transport = c.exchange.transport.for_many()
+        assert isinstance(transport, CurlTransport)
+        assert not transport._active
+        assert await get(c, "H") == b"mail"
+    assert transport._loop is None
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_first_download_that_gets_no_answer_holds_up_no_other(authority: trustme.CA, tls: bool) -> None:
+    peer = await Peer().start(server_context(authority, "http/1.1") if tls else None)
+    peer.on("/download/alice/G/x", Answer(delay=3600))
+    peer.on("/download/alice/H/x", Answer(body=b"mail"))
+    async with client(peer.url) as c:
+        stuck = asyncio.create_task(get(c, "G"))
+        await asyncio.sleep(0)
+        assert await asyncio.gather(*(get(c, "H") for _ in range(5))) == [b"mail"] * 5
+        assert not stuck.done()
+        stuck.cancel()
+        await asyncio.gather(stuck, return_exceptions=True)
+    await peer.stop()
+
+
+async def test_connections_that_nothing_uses_are_closed(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curl, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(curl, "_LONGEST_TICK", 0.05)
+    peer.on("/download/alice/G/x", Answer(body=b"mail"))
+    async with client(peer.url) as c:
+        assert await get(c, "G") == b"mail"
+        transport = c.exchange.transport.for_many()
+        assert isinstance(transport, CurlTransport)
+        while transport._loop is not None:  # noqa: ASYNC110 # as above
+            await asyncio.sleep(0.01)
+        assert await get(c, "G") == b"mail"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://good.example\\@evil.example/",
+        "https://good.example\\.evil.example/",
+        "https://good.example:443:1/",
+        "https://good.example:port/",
+        "https://good.example|evil.example/",
+        "file:///etc/passwd",
+        "https:///evil.example/",
+        "https://",
+    ],
+)
+def test_an_address_of_which_parsers_may_read_different_hosts_is_not_used(url: str) -> None:
+    with pytest.raises(ServerError, match="cannot be used"):
+        curl._checked(url)
+
+
+def test_an_international_address_is_used_in_its_ascii_form() -> None:
+    assert curl._checked("https://b\u00fccher.example/\u00fc ?x=\u00fc") == "https://xn--bcher-kva.example/%C3%BC%20?x=%C3%BC"
