@@ -115,13 +115,13 @@ class CurlTransport:
             self._active[transfer] = loop
             self._keep_watch()
             code, text = await loop.run(transfer.handle)
-            await self._traffic.turn()
             reply = transfer.finish(is_complete=not code)
             self._asked[origin].set()
             if reply is None:
                 raise _error(transfer, proxy, code, text)
         self._main.multiplexed[origin] = reply.is_multiplexed
         _log.debug("%s %s %d%s", method, url, reply.status, " by HTTP/2" if reply.is_multiplexed else "")
+        await self._traffic.turn()
         return reply
 
     async def _learn(self, origin: Origin) -> None:
