@@ -48,6 +48,8 @@ _ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 """What Python puts before the text of an error of the system."""
 _LIMITED_DOWNLOADS = 4
 """Downloads at a time where the rate is limited: what waits in the kernel's buffers of each is not."""
+_PATIENCE = 5.0
+"""Seconds that the end waits for requests in flight to end."""
 _SENT_AT_ONCE = 1 << 16
 """Octets of a request that are sent as one piece, which has to go out within the seconds of silence."""
 
@@ -99,6 +101,8 @@ class Transport:
         self._clients: dict[bool, httpx.AsyncClient] = {}
         """Keyed by whether they use the proxy."""
         self._in_use: Counter[httpx.AsyncClient] = Counter()
+        self._senders: Counter[asyncio.Task[Any] | None] = Counter()
+        """The tasks whose requests are in flight."""
         self._many: Transport | CurlTransport | None = None
         if self.proxies.proxy is not None:
             self._client(proxied=True)
@@ -163,7 +167,9 @@ class Transport:
             self.certificates.load()
         proxy = self.proxies.for_url(url)
         client = self._client(proxied=proxy is not None)
+        sender = asyncio.current_task()
         self._in_use[client] += 1
+        self._senders[sender] += 1
         try:
             build = partial(
                 client.build_request, method, url, headers={"Accept-Encoding": codings_for(parts.hostname or ""), **headers}
@@ -177,6 +183,7 @@ class Transport:
                     self._retire(client)  # unread data would fill the flow-control window of other streams
                 await response.aclose()
         finally:
+            self._senders -= Counter((sender,))
             self._in_use[client] -= 1
             if not self._in_use[client]:
                 del self._in_use[client]
@@ -353,7 +360,11 @@ class Transport:
         return apart
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """End what is in flight, and close every connection: one that was being made would be open for good."""
+        if senders := {task for task in self._senders if task is not None and task is not asyncio.current_task()}:
+            for sender in senders:
+                sender.cancel()
+            await asyncio.wait(senders, timeout=_PATIENCE)
         for client in {*self._clients.values(), *self._in_use}:
             await client.aclose()
         if self._many is not None and self._many is not self:

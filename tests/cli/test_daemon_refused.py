@@ -33,8 +33,8 @@ def test_a_network_that_asks_for_a_sign_in_of_its_own_is_waited_for(home: Home, 
         daemon.wait_for_log("in trouble")
         server.faults.answer.disarm()
         server.account.deliver(LETTER)
-        wait_for(lambda: FLAGGED in remote_keywords(server), 60)
-        wait_for(lambda: holds(home, "Subject: hello"), 60)
+        wait_for(lambda: FLAGGED in remote_keywords(server))
+        wait_for(lambda: holds(home, "Subject: hello"))
         assert "needs sign-in" not in daemon.log
 
 
@@ -58,7 +58,7 @@ def test_trouble_of_push_is_of_push_alone(home: Home, pushing: DemoServer, jmaps
         flag(welcome(home), "FRS")
         wait_for(lambda: FLAGGED in remote_keywords(pushing))
         pushing.faults.answer.arm(Answer(401, {"WWW-Authenticate": "Basic"}), only=["events", "websocket"])
-        wait_for(lambda: "did not accept" in state()["push"]["why"], 90)
+        wait_for(lambda: "did not accept" in state()["push"]["why"])
         flag(welcome(home), "S")
         wait_for(lambda: FLAGGED not in remote_keywords(pushing))
         assert state()["standing"] in {"in step", "at work"}
@@ -83,4 +83,4 @@ def test_a_home_whose_name_is_not_utf_8_silences_neither_watchdog_nor_status(
         wait_for(lambda: daemon.reported.count("WATCHDOG=1") > before + 2)
         os.rename(home.path / "Elsewhere", home.mail)
         flag(welcome(home), "FRS")
-        wait_for(lambda: FLAGGED in remote_keywords(server), 40)
+        wait_for(lambda: FLAGGED in remote_keywords(server))

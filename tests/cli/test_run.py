@@ -57,7 +57,7 @@ class TestTheServiceManager:
 
     def test_gets_its_signs_of_life_and_hears_of_reloads_and_the_end(self, home: Home) -> None:
         with running(home, environment={"WATCHDOG_USEC": "600000"}) as daemon:
-            wait_for(lambda: daemon.reported.count("WATCHDOG=1") >= 3, 3)
+            wait_for(lambda: daemon.reported.count("WATCHDOG=1") >= 3)
             daemon.send(signal.SIGHUP)
             wait_for(lambda: daemon.notified("RELOADING=1") and daemon.reported.count("READY=1") == 2)
             assert daemon.notified("MONOTONIC_USEC=")
@@ -183,7 +183,7 @@ class TestTriggers:
         with running(home):
             time.sleep(0.5)
             server.requests.clear()
-            wait_for(lambda: server.requests.count("Email/query"), 5)
+            wait_for(lambda: server.requests.count("Email/query"))
 
     def test_being_stopped_for_a_while_causes_one_run(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         with running(home) as daemon:

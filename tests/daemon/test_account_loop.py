@@ -117,7 +117,7 @@ async def kept(
         state_changed,
     )
     task = asyncio.create_task(loop.run())
-    await asyncio.wait_for(loop.first_run.wait(), 5)
+    await asyncio.wait_for(loop.first_run.wait(), 90)
     yield loop
     task.cancel()
     await asyncio.wait([task])
@@ -163,7 +163,7 @@ async def test_a_refusal_that_need_not_be_the_server_s_is_tried_again_and_again(
     async with kept(closed) as loop:
         await until(lambda: closed.tries >= 4)
         assert (loop.state, loop.why) == (AccountState.TROUBLE, error.message)
-        report = await asyncio.wait_for(loop.request(Options()), 5)
+        report = await asyncio.wait_for(loop.request(Options()), 90)
         assert report.exit_code == ExitCode.SIGN_IN
 
 
@@ -217,7 +217,7 @@ async def test_push_that_cannot_even_begin_is_begun_anew_and_stops_nothing(tmp_p
     async with kept(account) as loop:
         await until(lambda: tries >= 4)
         runs = account.acts.count("run")
-        report = await asyncio.wait_for(loop.request(Options()), 5)
+        report = await asyncio.wait_for(loop.request(Options()), 90)
         assert report.exit_code == ExitCode.IN_SYNC
         assert account.acts.count("run") == runs + 1
         assert loop.state is AccountState.IN_STEP
@@ -251,7 +251,7 @@ async def test_a_hook_that_fails_in_an_unforeseen_way_is_called_again_for_the_ne
 async def test_somebody_who_asks_has_it_tried_once_and_is_answered() -> None:
     closed = Closed(SignInError("No."))
     async with kept(closed) as loop:
-        report = await asyncio.wait_for(loop.request(Options()), 5)
+        report = await asyncio.wait_for(loop.request(Options()), 90)
         assert (report.exit_code, report.error, closed.tries) == (ExitCode.SIGN_IN, "No.", 2)
         await asyncio.sleep(PAUSE)
         assert closed.tries == 2
@@ -295,7 +295,7 @@ async def test_what_somebody_wants_done_with_an_account_that_cannot_be_opened_sa
 
     async with kept(Closed(SignInError("No."))) as loop:
         with pytest.raises(SignInError, match="No"):
-            await asyncio.wait_for(loop.run_task(act), 5)
+            await asyncio.wait_for(loop.run_task(act), 90)
     async with kept(Closed(LocalError("The disk refuses."))) as loop:
         with pytest.raises(JmapsyncError, match="The disk refuses"):
-            await asyncio.wait_for(loop.run_task(act), 5)
+            await asyncio.wait_for(loop.run_task(act), 90)

@@ -115,6 +115,12 @@ async def listened(server: DemoServer, count: int = 1) -> None:
             await asyncio.sleep(0.005)
 
 
+async def hinted(hints: list[str], count: int) -> None:
+    async with asyncio.timeout(90):
+        while len(hints) < count:  # noqa: ASYNC110  # it is a list
+            await asyncio.sleep(0.005)
+
+
 # In good order
 
 
@@ -157,21 +163,20 @@ async def test_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer)
 async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: DemoServer) -> None:
     other = server.add_account("a2")
     async with account(server.url) as one:
-        await listened(server)
+        await one.until(lambda one: one.hints)
         other.deliver(message())
         await asyncio.sleep(0.1)
         assert one.hints == [SYNC]
         assert not one.listener.states
+    await listened(server, 0)
     async with Client(server.url, BasicCredential("demo", "demo")) as client:
         hints: list[str] = []
         task = asyncio.ensure_future(Listener(client, "a1", hints.append, types={"Email"}, timing=HASTE).run())
-        await listened(server)
+        await hinted(hints, 1)
         server.account.add_mailbox("Ignored", None, None)
         await asyncio.sleep(0.1)
         server.account.deliver(message())
-        async with asyncio.timeout(90):
-            while len(hints) < 2:  # noqa: ASYNC110  # it is a list
-                await asyncio.sleep(0.005)
+        await hinted(hints, 2)
         assert hints == [SYNC, "push reports Email"]
         task.cancel()
 
@@ -343,9 +348,9 @@ async def test_flapping_leaves_nothing_behind(server: DemoServer) -> None:
     server.faults.ending_events.arm(0.0)
     timing = msgspec.structs.replace(HASTE, first_pause=0, longest_pause=0)
     async with account(server.url, timing=timing) as one:
-        await one.until(lambda one: len(one.hints) > 200, 60)
+        await one.until(lambda one: len(one.hints) > 200)
         tasks, used = len(asyncio.all_tasks()), _resident()
-        await one.until(lambda one: len(one.hints) > 1000, 60)
+        await one.until(lambda one: len(one.hints) > 1000)
         assert len(asyncio.all_tasks()) <= tasks + 2
         assert _resident() - used < 3 << 20
         server.faults.ending_events.disarm()

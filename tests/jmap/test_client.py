@@ -191,6 +191,17 @@ async def test_a_timeout_leaves_the_outcome_unknown(peer: Peer) -> None:
 
 
 @pytest.mark.usefixtures("either_client")
+async def test_what_is_in_flight_ends_before_the_connections_are_closed(peer: Peer) -> None:
+    """A connection that was being made then would stay open: nobody would know of it."""
+    peer.on("/api", Answer(delay=60))
+    async with client(peer) as c:
+        await c.session()
+        waiting = asyncio.create_task(echo(c))
+        while not peer.seen_at("/api"):  # noqa: ASYNC110  # it is a list
+            await asyncio.sleep(0.005)
+    assert waiting.cancelled()
+
+
 async def test_what_never_reached_the_server_is_repeated_even_if_it_must_not_be(peer: Peer) -> None:
     async with client(peer) as c:
         await c.session()
