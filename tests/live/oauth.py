@@ -89,6 +89,7 @@ def authority(variant: str) -> Iterator[Authority]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
+        start_new_session=True,  # the node of PyPI is a program that starts another one
     )
     found = Authority(f"http://127.0.0.1:{port}")
     try:
@@ -103,7 +104,7 @@ def authority(variant: str) -> Iterator[Authority]:
                 time.sleep(0.1)
         yield found
     finally:
-        node.kill()
+        os.killpg(node.pid, signal.SIGKILL)
         node.wait()
         program.unlink()
 
