@@ -23,13 +23,19 @@ __all__ = ["MalformedError", "Object", "ical_to_jscalendar", "jscalendar_to_ical
 def vcard_to_jscontact(data: bytes) -> Object:
     """Return the JSContact Card (RFC 9553) of a vCard 2.1, 3.0 or 4.0 (RFC 9555). Raise MalformedError.
 
-    The file must have exactly one vCard. A card without UID gets one that is derived from its content.
+    The file must have exactly one vCard. One that is malformed is read with vobject, and lines that it cannot read either are kept
+    as `x-jmapsync-unparsed`. A card without UID gets one that is derived from its content.
     """
     from jmapsync.formats.checks import check_file, check_object  # noqa: PLC0415 # 30 ms for those who convert nothing
     from jmapsync.formats.vcard import read_card  # noqa: PLC0415
 
     check_file(data)
-    card = read_card(data)
+    try:
+        card = read_card(data)
+    except MalformedError as refused:
+        from jmapsync.formats.vcard.second_reader import read_with_vobject  # noqa: PLC0415 # seldom needed
+
+        card = read_with_vobject(data, refused)
     check_object(card)
     return card
 

@@ -288,6 +288,15 @@ def plain_part(owner: str, value: Object) -> Object:
     return result
 
 
+def _is_empty(owner: str, element: Any) -> bool:  # noqa: ANN401 # any JSON value
+    """Return whether an element says nothing, as servers make one of `ORG:Acme;` and of `ADR:;;Street 5,;Town`."""
+    if owner == "OrgUnit":
+        return element in ({}, {"name": ""})
+    if owner in ("AddressComponent", "NameComponent") and isinstance(element, dict):
+        return element.get("value") == "" and element.get("kind") != "separator"
+    return False
+
+
 def _kind_of(component: Any) -> str:  # noqa: ANN401 # any JSON value
     return text_key(component.get("kind") if isinstance(component, dict) else component)
 
@@ -295,7 +304,7 @@ def _kind_of(component: Any) -> str:  # noqa: ANN401 # any JSON value
 def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
     if part.how == LIST and isinstance(value, list):
         elements = [plain_part(part.of, element) if isinstance(element, dict) else element for element in value]
-        return [element for element in elements if part.of != "OrgUnit" or element not in ({}, {"name": ""})]  # of `ORG:Acme;`
+        return [element for element in elements if not _is_empty(part.of, element)]
     if part.how in {KEYED, NAMED} and isinstance(value, dict):
         entries = {key: plain_part(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
         return {key: entry for key, entry in entries.items() if entry is not None and (entry or part.of != "ICalProperty")}

@@ -120,7 +120,12 @@ def _read_card(data: bytes) -> Object:
     """Return a card, without the uid that `read_card` derives from the content: an edit would change it."""
     from jmapsync.formats.vcard import read_card  # noqa: PLC0415  # a run with nothing to do converts nothing
 
-    item = read_card(_text(data))
+    try:
+        item = read_card(_text(data))
+    except MalformedError as refused:
+        from jmapsync.formats.vcard.second_reader import read_with_vobject  # noqa: PLC0415  # as above
+
+        item = read_with_vobject(_text(data), refused)
     check_object(item)
     if not _ANY_UID.search(_EMPTY_UID.sub(b"", data)):
         del item["uid"]

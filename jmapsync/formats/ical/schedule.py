@@ -129,10 +129,12 @@ def _read_span(reading: Reading, times: Times, start: Moment | None, source: Sou
 
 def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bool:
     end = read_moment(line, source)
+    if end is not None and start.form != "date" and (end.form == "date" or start.zone is None or end.zone is None):
+        end = Moment(end.local, "local", start.zone, None)  # on the clock of the start: a day, or one of the two is floating
+    elif end is not None and start.form == "date" and end.local.endswith(MIDNIGHT):
+        end = Moment(end.local, "date", None, None)
     if end is None or (end.form == "date") != (start.form == "date"):
         return False
-    if end.form == "local" and end.zone is None:
-        end = end._replace(zone=start.zone)
     if end.form == "date":
         days = days_between(start.local, end.local)
         if days < 0:

@@ -207,4 +207,4 @@ def _known() -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    return _NOISE.sub(" ", name.casefold()).strip()
+    return _NOISE.sub(" ", name.casefold().replace(" and ", " ")).strip()

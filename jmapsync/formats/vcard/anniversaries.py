@@ -23,7 +23,8 @@ _LABELS = {"anniversary": "wedding", "wedding": "wedding", "birthday": "birth", 
 _LABEL_OF = {"wedding": "Anniversary", "birth": "Birthday", "death": "Death"}
 _VENDOR = re.compile(r"[^\W_][\w.-]*:[^\x00-\x1f\"/~]+\Z")
 _PREFIX = "ANNIVERSARY"
-_ZONED = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d:?\d\d:?\d\dZ\Z", re.ASCII)
+_ZONED = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d(?::?\d\d(?::?\d\d)?)?(?:Z|[+-]\d\d(?::?\d\d)?)\Z", re.ASCII)
+"""A time with its zone: with an offset, or without seconds (RFC 6350, 4.3.4). A Timestamp is in UTC (RFC 9553, 2.8.1)."""
 _OMIT_YEAR = "x-apple-omit-year"
 
 
@@ -133,11 +134,9 @@ def _unsaid(entry: Object) -> int:
 
 
 def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:
-    """Return the value of a date; none for a year alone in vCard 3.0: khal would invent a day, and khard delete it."""
+    """Return the value of a date."""
     if date.get("@type") == "Timestamp":
         return write_stamp(date.get("utc"), dashes=not draft.four)
-    if not draft.four and "day" not in date:
-        return ""
     scale = date.get("calendarScale")
     if draft.four and isinstance(scale, str) and scale:
         params["calscale"] = [scale]

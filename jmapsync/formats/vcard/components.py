@@ -145,7 +145,7 @@ def _order(
 def write_components(item: dict[str, Any], structure: Structure, *, short: bool) -> Structured | None:
     """Return the structured value of a Name or an Address; with `short`, that of vCard 3.0, with 5 or 7 fields and no JSCOMPS.
 
-    None if it cannot express the components: an unknown kind, an empty value, separators without order.
+    None if it cannot express the components: an unknown kind, separators without order, no value.
     """
     components = item.get("components")
     if not isinstance(components, list):
@@ -162,8 +162,10 @@ def write_components(item: dict[str, Any], structure: Structure, *, short: bool)
             order.append(text)
             continue
         index = field_of.get(kind) if isinstance(kind, str) else None
-        if index is None or not text:
+        if index is None:
             return None
+        if not text:
+            continue  # of `ADR:;;Street 5,;Town` some servers make an empty one
         order.append((index, len(texts[index])))
         texts[index].append(text)
         phonetic = component.get("phonetic")

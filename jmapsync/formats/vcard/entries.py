@@ -67,7 +67,7 @@ ENTRIES = (
     Entry("CALURI", "calendars", "CAL", "uri", "calendar", uri=True, labelled=True, params=("mediatype",)),
     Entry("FBURL", "calendars", "FBURL", "uri", "freeBusy", uri=True, labelled=True, params=("mediatype",)),
     Entry("CALADRURI", "schedulingAddresses", "SCHEDULING", "uri", uri=True, labelled=True),
-    Entry("SOURCE", "directories", "ENTRY", "uri", "entry", uri=True, labelled=True, params=("mediatype", "index"), three=False),
+    Entry("SOURCE", "directories", "ENTRY", "uri", "entry", uri=True, labelled=True, params=("mediatype", "index")),
     Entry(
         "ORG-DIRECTORY", "directories", "DIRECTORY", "uri", "directory", uri=True, labelled=True,
         params=("mediatype", "index"), three=False,
@@ -146,6 +146,8 @@ def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
     text = entry.get(spec.attribute) if spec else None
     if spec is None or not isinstance(text, str) or not text or not (spec.three or draft.four):
         return
+    if spec.name == "SOURCE" and not draft.four and entry.keys() - {"@type", "kind", "uri"}:
+        return  # in vCard 3.0 the line has no parameters (RFC 2426, 2.1.3)
     params = keyed(key)
     value = uri_value(text, bare=draft.four) if spec.uri else escape(text)
     features: Mapping[str, str] | None = None

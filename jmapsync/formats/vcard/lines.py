@@ -138,6 +138,15 @@ def write_lines(lines: Iterable[Line]) -> bytes:
         raise MalformedError("The card holds half a character (a lone surrogate), which no file can hold.") from None
 
 
+def is_line(text: str) -> bool:
+    """Return whether an unfolded text is a content line."""
+    try:
+        _line(text, old=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _line(text: str, *, old: bool) -> Line:
     """Read one unfolded line. Raise ValueError, saying what is wrong with it."""
     name, listed, value = cut(text)

@@ -22,6 +22,8 @@ SCRIPT = "script"
 _SPOKEN = {"X-PHONETIC-LAST-NAME": "surname", "X-PHONETIC-FIRST-NAME": "given", "X-PHONETIC-MIDDLE-NAME": "given2"}
 _SCRIPTS = {"LATIN": "Latn", "KATAKANA": "Kana", "HIRAGANA": "Hira", "HANGUL": "Hang", "CJK": "Hani", "BOPOMOFO": "Bopo"}
 _OTHER_SCRIPT = "Zyyy"
+OF_FULL = "x-jmapsync-fn"
+"""The parameter that lists which of the parameters kept for a name are those of FN: the others are those of N."""
 _STRUCTURED = frozenset({"jscomps", "sort-as", "value", "prop-id"})
 
 
@@ -39,8 +41,10 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
     if given:
         chosen = min(given, key=lambda line: len(line.params))
         name["full"] = unescape(chosen.value)
-        if chosen.params.keys() - {"value", "derived"}:
+        if own := chosen.params.keys() - {"value", "derived", "prop-id"}:
             _keep_params(name, chosen.params)
+            if "components" in name:
+                name["vCardParams"][OF_FULL] = ",".join(sorted(own))
         for line in given:
             if line is not chosen:
                 reading.keep(line)
@@ -127,7 +131,7 @@ def write_name(draft: Draft) -> None:
     name = draft.card.get("name")
     item: Object = as_object(name)
     structured = write_components(item, NAME, short=not draft.four) if ("name", "") not in draft.hidden else None
-    kept = item.get("vCardParams")
+    kept, own = _parted(item.get("vCardParams"))
     full = item.get("full")
     params: Params = {}
     if not isinstance(full, str) or not full:
@@ -135,8 +139,10 @@ def write_name(draft: Draft) -> None:
         if draft.four and full:
             params["derived"] = ["TRUE"]
         full = full if full or draft.four else _stand_in(draft.card)
-    elif structured is None and isinstance(kept, dict) and draft.four:
-        write_params(params, kept, ("language",) if ("name", "") in draft.hidden else ())  # FN's would be the whole card's
+    elif draft.four:
+        if structured is None:
+            own = {**kept, **own}
+        write_params(params, own, ("language",) if ("name", "") in draft.hidden else ())  # FN's would be the whole card's
     draft.add(Line("FN", escape(full), params), "name")
     if structured is not None:
         _write_n(draft, item, structured)
@@ -144,15 +150,24 @@ def write_name(draft: Draft) -> None:
         draft.add(Line("N", ";;;;", {}), "name")
 
 
+def _parted(params: object) -> tuple[Object, Object]:
+    """Return the parameters kept for a name that are those of N, and those of FN."""
+    given = as_object(params)
+    full = given.get(OF_FULL)
+    names = full.split(",") if isinstance(full, str) else []
+    own = {name: value for name, value in given.items() if name in names}
+    return {name: value for name, value in given.items() if name not in own and name != OF_FULL}, own
+
+
 def _write_n(draft: Draft, item: Object, structured: Structured) -> None:
     params: Params = {}
-    kept = item.get("vCardParams")
+    kept = _parted(item.get("vCardParams"))[0]
     if structured.jscomps is not None:
         params["jscomps"] = [structured.jscomps]
     sort_as = _sort_as(item.get("sortAs"))
     if sort_as and draft.four:
         params["sort-as"] = [sort_as]
-    if isinstance(kept, dict) and draft.four:
+    if draft.four:
         write_params(params, kept, ("phonetic",))
     if structured.phonetic is not None and draft.four:
         alternative = [draft.alternative("N")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.contentline import Line, Params, escape, split
 from jmapsync.formats.vcard.draft import Draft, keyed, write_common
-from jmapsync.formats.vcard.preserved import read_params, write_params
+from jmapsync.formats.vcard.preserved import read_params, write_params, write_property
 from jmapsync.formats.vcard.state import Reading, read_common
 from jmapsync.formats.vcard.values import is_uri, texts, unescape, uri_value
 
@@ -20,6 +20,8 @@ RELATIONS = frozenset(
     }
 )
 """Relations of RFC 9553, 2.1.8, as TYPE of RELATED."""
+_PLAIN = frozenset({"type", "value", "prop-id", "pref"})
+_SPOKEN = frozenset({"language", "altid"})
 _SORT = frozenset({"sort-as"})
 _RELATED_USED = frozenset({"type", "value", "prop-id"})
 MEMBER_3, RELATED_3 = "X-ADDRESSBOOKSERVER-MEMBER", "X-ABRELATEDNAMES"
@@ -122,7 +124,7 @@ def read_related(reading: Reading, line: Line) -> None:
 def write_related(draft: Draft, key: str, entry: Object) -> None:
     """Write a relation; in vCard 3.0 only one to a name, not to a card (X-ABRELATEDNAMES)."""
     relation = entry.get("relation", {})
-    if not key or not isinstance(relation, dict):
+    if not key or not isinstance(relation, dict) or not all(value is None or isinstance(value, bool) for value in relation.values()):
         return
     kinds = sorted(kind for kind in relation if relation[kind] is True)
     if draft.four:
@@ -161,10 +163,25 @@ def read_keywords(reading: Reading, line: Line) -> None:
         reading.keep(line)
     elif found:
         reading.card.setdefault("keywords", {}).update(dict.fromkeys(found, True))
+        if is_tagged(line):
+            reading.keep(line)
 
 
-def write_keywords(draft: Draft, keywords: Object) -> None:
-    """Write CATEGORIES, in order."""
+def is_tagged(line: Line) -> bool:
+    """Return whether a line is one of CATEGORIES with parameters that keywords cannot have: it is also kept as it is."""
+    return line.name == "CATEGORIES" and not line.params.keys() <= _PLAIN and not line.params.keys() & _SPOKEN
+
+
+def write_keywords(draft: Draft, keywords: Object, kept: object) -> None:
+    """Write CATEGORIES, in order; the words of a kept line with parameters in a line of their own."""
     words = sorted(word for word in keywords if word and keywords[word] is True)
+    for place, entry in enumerate(kept if isinstance(kept, list) else ()):
+        line = write_property(entry) if ("vCardProps", str(place)) not in draft.hidden else None
+        if line is None or not is_tagged(line):
+            continue
+        own = texts(line.value)
+        if all(word in words for word in own):
+            draft.add(line, "vCardProps", str(place))
+            words = [word for word in words if word not in own]
     if words:
         draft.add(Line("CATEGORIES", ",".join([escape(word) for word in words]), {}), "keywords")

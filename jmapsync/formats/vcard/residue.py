@@ -204,10 +204,22 @@ def plain(value: Json) -> Json:  # a condition for each sort of what means the s
         result["vCardProps"] = sorted(map(_plain_entry, result["vCardProps"]), key=_text)
     if isinstance(units := result.get("units"), list) and not any(unit not in ({}, {"name": ""}) for unit in units):
         del result["units"]  # Stalwart has an empty one of `ORG:Acme;`
-    components = result.get("components")
-    if isinstance(components, list) and result.get("isOrdered") is not True:
-        result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))
+    if isinstance(components := result.get("components"), list):
+        _set_components(result, components)
     return result
+
+
+def _set_components(result: Object, components: list[Json]) -> None:
+    """Set the components of a name or an address without empty ones, which some servers make; sorted where order says nothing."""
+    found = [
+        part for part in components if not (isinstance(part, dict) and part.get("value") == "" and part.get("kind") != "separator")
+    ]
+    if not found:
+        del result["components"]
+    elif result.get("isOrdered") is not True:
+        result["components"] = sorted(found, key=lambda part: json.dumps(part, sort_keys=True))
+    else:
+        result["components"] = found
 
 
 def _plain_params(params: Object) -> Object:

@@ -18,7 +18,7 @@ from jmapsync.formats.vcard.jsprop import write_patch
 from jmapsync.formats.vcard.names import is_derived, write_name
 from jmapsync.formats.vcard.preserved import write_params, write_property
 from jmapsync.formats.vcard.reading import KINDS_OF_CARD, is_kind, read_object
-from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
+from jmapsync.formats.vcard.relations import is_tagged, write_keywords, write_members, write_organization, write_related
 from jmapsync.formats.vcard.residue import find_residue
 from jmapsync.formats.vcard.resources import write_resource, write_service
 from jmapsync.formats.vcard.values import Json, is_uri, unescape, uri_value, write_stamp
@@ -136,6 +136,8 @@ def _write_head(draft: Draft) -> None:
         name = "KIND" if four else "X-ADDRESSBOOKSERVER-KIND" if kind == "group" else "X-KIND"
         if is_kind(kind) if four else kind in KINDS_OF_CARD and kind != "individual":
             draft.add(Line(name, escape(kind), {}), "kind")
+            if name == "X-ADDRESSBOOKSERVER-KIND":
+                draft.add(Line("X-KIND", escape(kind), {}), "kind")  # khard lists groups by it
     if "language" in shown and four:
         draft.add(Line("LANGUAGE", escape(shown["language"]), {}), "language")
     write_name(draft)
@@ -153,7 +155,7 @@ def _write_tail(draft: Draft) -> None:
     card = draft.card
     members, keywords, kept = card.get("members"), card.get("keywords"), card.get("vCardProps")
     if isinstance(keywords, dict) and ("keywords", "") not in draft.hidden:
-        write_keywords(draft, keywords)
+        write_keywords(draft, keywords, kept)
     if isinstance(members, dict):
         write_members(draft, {uid: value for uid, value in members.items() if ("members", uid) not in draft.hidden})
     for attribute, name in (("created", "CREATED"), ("updated", "REV")):
@@ -162,6 +164,8 @@ def _write_tail(draft: Draft) -> None:
             draft.add(Line(name, stamp, {}), attribute)
     for place, entry in enumerate(kept if isinstance(kept, list) else ()):
         line = write_property(entry) if ("vCardProps", str(place)) not in draft.hidden else None
+        if line is not None and is_tagged(line):
+            continue  # written with the keywords
         if line is not None and (draft.four or _suits_three(line)):
             draft.add(line, "vCardProps", str(place))
 

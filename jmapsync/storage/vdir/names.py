@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _SAFE = re.compile(r"(?!\.)[A-Za-z0-9_.+@-]{1,200}")
 """Uids that are safe as file names."""
+_UUID = "urn:uuid:"
+"""How the uid of a contact usually begins (RFC 6350, 6.7.6)."""
 TEMPORARY = ".jmapsync-"
 """How the names of our own files begin that are on their way to another name; they end in `.tmp`, as vdir wants it."""
 _OURS = re.compile(r"\.jmapsync-[0-9a-f]+(?:-([0-9a-f]{16}))?\.tmp\Z")
@@ -111,8 +113,11 @@ def _has_digest(path: str, digest: str) -> bool:
 def new_name(uid: str, suffix: str, taken: Container[str], longest: int = 255) -> str:
     """Return a file name for an item of at most `longest` octets.
 
-    `taken` are the folded names (see `fold`) that are in the directory already.
+    It is the uid where that is safe, without the prefix of a UUID; else a hash. `taken` are the folded names (see `fold`) that are
+    in the directory already.
     """
+    if _SAFE.fullmatch(plain := uid.removeprefix(_UUID)):
+        uid = plain
     stem = (
         uid
         if _SAFE.fullmatch(uid) and len(uid) + len("-12345678") + len(suffix) <= longest

@@ -82,15 +82,25 @@ def test_until_of_whole_days_is_written_as_a_date() -> None:
 
 
 def test_an_end_that_other_programs_refuse_is_kept_out_of_their_way() -> None:
-    for end in (
-        "DTEND;VALUE=DATE:20260102",
-        "DTEND:20251231T100000",
-        "DTEND;TZID=Europe/Berlin:20260101T120000",
-        "DTEND:20260101T1",
-    ):
+    for end in ("DTEND:20251231T100000", "DTEND:20260101T1"):
         written = again(file("DTSTART:20260101T100000", end))
         assert [line for line in written if line.startswith("X-JMAPSYNC-UNPARSED:DTEND")]
         assert not [line for line in written if line.startswith("DTEND")]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "duration"),
+    [
+        ("DTSTART:20260101T100000", "DTEND;TZID=Europe/Berlin:20260101T120000", "PT2H"),
+        ("DTSTART:20260101T100000", "DTEND:20260101T120000Z", "PT2H"),
+        ("DTSTART:20260101T100000Z", "DTEND;VALUE=DATE:20260102", "PT14H"),
+        ("DTSTART;VALUE=DATE:20260101", "DTEND:20260103T000000Z", "P2D"),
+    ],
+)
+def test_an_end_of_another_form_than_the_start_is_on_the_clock_of_the_start(start: str, end: str, duration: str) -> None:
+    written = again(file(start, end))
+    assert read_calendar(file(start, end))[0]["duration"] == duration
+    assert "TZID" not in "".join(line for line in written if line.startswith("DTEND"))
 
 
 def test_two_instances_without_their_series_are_written_and_can_be_edited() -> None:

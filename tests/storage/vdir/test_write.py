@@ -125,7 +125,13 @@ class TestWhatIsWritten:
     def test_a_new_name_is_the_uid_where_that_is_safe(self, room: VdirDriver, work: int, uid: str) -> None:
         assert [path.name for path in room.paths(room.create(item(uid), work))] == [f"{uid}.ics"]
 
-    @pytest.mark.parametrize("uid", ["x" * 201, ".hidden", "..", "../../etc/passwd", "urn:uuid:1", "ünï", "a\0b\nc"])
+    def test_a_new_name_is_without_the_prefix_of_a_uuid(self, room: VdirDriver, work: int) -> None:
+        uid = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+        [path] = room.paths(room.create(item(uid), work))
+        assert path.name == f"{uid[9:]}.ics"
+        assert room.record(room.items()[0].key).digest == uid
+
+    @pytest.mark.parametrize("uid", ["x" * 201, ".hidden", "..", "../../etc/passwd", "urn:uuid:../1", "urn:x:1", "ünï", "a\0b\nc"])
     def test_a_new_name_is_the_sha1_of_any_other_uid(self, room: VdirDriver, work: int, uid: str) -> None:
         [path] = room.paths(room.create(item(uid), work))
         assert path == room.directory(work) / f"{hashlib.sha1(uid.encode()).hexdigest()}.ics"
