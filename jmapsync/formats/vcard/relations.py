@@ -124,7 +124,9 @@ def read_related(reading: Reading, line: Line) -> None:
 def write_related(draft: Draft, key: str, entry: Object) -> None:
     """Write a relation; in vCard 3.0 only one to a name, not to a card (X-ABRELATEDNAMES)."""
     relation = entry.get("relation", {})
-    if not key or not isinstance(relation, dict) or not all(value is None or isinstance(value, bool) for value in relation.values()):
+    if not key or not isinstance(relation, dict):
+        return
+    if not all(value is None or isinstance(value, bool) for value in relation.values()):
         return
     kinds = sorted(kind for kind in relation if relation[kind] is True)
     if draft.four:
