@@ -335,7 +335,17 @@ def p12_a_vanished_directory_always_suspends(planner: Planner, other_home: bool)
     assert "INBOX" in found[0].message
 
 
-ALLOWED = {"__future__", "dataclasses", "enum", "collections.abc", "typing", "msgspec", "msgspec.structs", "jmapsync.errors"}
+ALLOWED = {
+    "__future__",
+    "dataclasses",
+    "enum",
+    "collections.abc",
+    "typing",
+    "msgspec",
+    "msgspec.structs",
+    "jmapsync.errors",
+    "jmapsync.text",
+}
 IMPURE = {"open", "print", "input", "exec", "eval", "compile", "__import__", "hash", "id", "globals", "breakpoint"}
 
 
