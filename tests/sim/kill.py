@@ -368,12 +368,13 @@ def main() -> None:
     parser.add_argument("--server", choices=["demo", "3.6", "3.12"], default="demo")
     parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--single", action="store_true", help="hide Blob/get, so that each message is a download of its own")
     options = parser.parse_args()
     begun = time.monotonic()
     with ExitStack() as stack:
         server = demo(options.messages) if options.server == "demo" else cyrus(options.server, options.messages)
         target = stack.enter_context(server)
-        relay = stack.enter_context(Relay(target.url))
+        relay = stack.enter_context(Relay(target.url, single=options.single))
         base = stack.enter_context(scratch())
         tally = Campaign(target, relay, base, options.seed).run(options.kills)
     for line in tally.lines(time.monotonic() - begun):

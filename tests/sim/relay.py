@@ -10,6 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
+from tests.live.jmapraw import BLOB
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -22,7 +24,9 @@ _DOWNLOAD = re.compile(r"/download/[^/]+/([^/]+)/")
 class Relay:
     """Listens on a port of its own and notes what clients send; HTTP/1.1 with Content-Length is all it understands."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, single: bool = False) -> None:
+        """`single` hides Blob/get from the client, which then downloads each message by itself."""
+        self._single = single
         parts = urlsplit(url)
         self._target = (str(parts.hostname), int(parts.port or 80))
         self._path = parts.path
@@ -95,6 +99,9 @@ class Relay:
             while data := source.recv(_CHUNK):
                 if heard is not None:
                     heard += data
+                elif self._single:
+                    for name in BLOB.values():  # a name of the same length: the answer's length is announced
+                        data = data.replace(name.encode(), name.encode()[:-1] + b"_")
                 target.sendall(data)
                 with self._passing:
                     self.octets += len(data)

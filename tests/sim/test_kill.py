@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.sim.kill import Campaign, demo
 from tests.sim.relay import Relay
 from tests.sim.world import scratch
@@ -11,9 +13,10 @@ from tests.sim.world import scratch
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
 
 
-def test_killed_processes_lose_double_and_alter_nothing_and_fetch_nothing_kept_again() -> None:
-    kills = 200 if NIGHT else 12
-    with demo(3000 if NIGHT else 1000) as target, Relay(target.url) as relay, scratch() as base:
+@pytest.mark.parametrize("single", [False, True])
+def test_killed_processes_lose_double_and_alter_nothing_and_fetch_nothing_kept_again(single: bool) -> None:
+    kills = 200 if NIGHT else 6 if single else 12
+    with demo(3000 if NIGHT else 500 if single else 1000) as target, Relay(target.url, single=single) as relay, scratch() as base:
         tally = Campaign(target, relay, base).run(kills)
     assert tally.faults == []
     assert tally.kills == kills
