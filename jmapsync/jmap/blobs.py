@@ -98,8 +98,8 @@ class _Result(msgspec.Struct):
     items: list[_Item] = msgspec.field(name="list")
 
 
-async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str, *, many: bool = False) -> Uploaded:
-    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1); `many` says that it is one of many.
+async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str, *, many: bool = True) -> Uploaded:
+    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1); `many` says that it may be one of many.
 
     Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
     changes during the upload, `ServerError` if the server kept another number of octets, and what `Exchange.send` raises.
@@ -186,12 +186,12 @@ async def download(
     name: str = "blob",
     media_type: str = "application/octet-stream",
     most: int = API_OCTETS,
-    many: bool = False,
+    many: bool = True,
 ) -> None:
     """Give the bytes of a blob to `sink` piece by piece (RFC 8620, section 6.2); the caller checks their number.
 
-    `many` says that it is one of many. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink raises, and
-    what `Exchange.send` raises.
+    `many` says that it may be one of many. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink and
+    `Exchange.send` raise.
     """
     session = await client.session()
     url = _usable(session.download_url, "downloads", accountId=account_id, blobId=blob_id, name=name, type=media_type)

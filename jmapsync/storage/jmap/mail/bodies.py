@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 _SURPLUS = 1 << 20
 """Octets that a body may have beyond twice its announced size, before its download ends: some servers count line ends otherwise."""
 
-MANY = 10
-"""Downloads or uploads from which a client that is made for many is worth its start (60 ms), and another connection."""
-
 
 class Request(Struct, frozen=True):
     """One body that is wanted."""
@@ -54,7 +51,6 @@ class Bodies:
         self._account = account
         self._spool = spool
         self._batched: bool | None = None
-        self._many = False
         self._odd: dict[str, str] = {}
         """Digests of what Blob/get gave in another length than announced, by email id."""
 
@@ -67,7 +63,6 @@ class Bodies:
         if self._batched and small:
             bodies = await self._in_batch(small)
         rest = [one for one in wanted if one.ref not in bodies]
-        self._many = self._many or len(rest) >= MANY
         downloaded = await in_parallel((self._singly(one) for one in rest), STREAMS)
         bodies.update({body.ref: body for body in downloaded})
         return bodies
@@ -164,5 +159,4 @@ class Bodies:
             name="message.eml",
             media_type="message/rfc822",
             most=most,
-            many=self._many,
         )

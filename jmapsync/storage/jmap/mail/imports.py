@@ -21,7 +21,6 @@ from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.concurrent import together
-from jmapsync.storage.jmap.mail.bodies import MANY
 from jmapsync.storage.jmap.mail.emails import (
     IMPORTING,
     MAIL,
@@ -107,18 +106,18 @@ class Importer:
         uploaded = await upload_together(self._client, self._account, contents, MEDIA_TYPE)
         ready = [(job, uploaded[name]) for job in jobs if (name := f"k{job.order.key}") in uploaded]
         rest = [job for job in jobs if f"k{job.order.key}" not in uploaded]
-        results = await together(self._upload_one(job, many=len(rest) >= MANY) for job in rest)
+        results = await together(self._upload_one(job) for job in rest)
         receipts += [result for result in results if isinstance(result, Receipt)]
         return ready + [(job, result) for job, result in zip(rest, results, strict=True) if isinstance(result, Uploaded)]
 
-    async def _upload_one(self, job: Job, *, many: bool) -> Uploaded | Receipt:
+    async def _upload_one(self, job: Job) -> Uploaded | Receipt:
         key, body = job.order.key, job.body
         source = None if body is None else body.data if body.data is not None else body.path
         if body is None or source is None:
             why = body.why if body is not None else "its file could not be read"
             return Stale(key, why)
         try:
-            return await upload(self._client, self._account, source, MEDIA_TYPE, many=many)
+            return await upload(self._client, self._account, source, MEDIA_TYPE)
         except RequestError as error:
             too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
