@@ -22,6 +22,7 @@ COMMANDS = {
     "accounts": "List the accounts of the configuration.",
     "check": "Reach the server and list what it offers.",
     "conflicts": "List and resolve conflict copies.",
+    "convert": "Convert contacts and calendars between formats.",
     "demo": "Take a tour on an embedded server.",
     "init": "Set up an account.",
     "login": "Sign an account in.",
