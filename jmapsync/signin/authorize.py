@@ -138,8 +138,7 @@ class _Asking(Struct, frozen=True):
         """Get tokens by a code that a person types on another device (RFC 8628)."""
         provider = self.provider
         client = await self._client(f"http://127.0.0.1{REDIRECT_PATH}")
-        fields = {"scope": " ".join(self.scopes), "resource": provider.resource.identifier}
-        asked = {name: value for name, value in fields.items() if value}
+        asked = {"scope": " ".join(self.scopes), "resource": provider.resource.identifier}
         answer = await ask_device_code(self.transport, provider, client, asked)
         device, code, url = answer.text("device_code"), answer.text("user_code"), answer.text("verification_uri")
         if not device or not 0 < len(code) <= _LONGEST_CODE:

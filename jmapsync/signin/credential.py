@@ -128,9 +128,7 @@ class OAuthCredential:
             await self._keep(_renewed(grant, tokens, self._clock()))
 
     async def _ask(self, transport: Transport, grant: Grant) -> Tokens:
-        fields = {"grant_type": REFRESH, "refresh_token": grant.refresh_token}
-        if grant.resource:
-            fields["resource"] = grant.resource
+        fields = {"grant_type": REFRESH, "refresh_token": grant.refresh_token, "resource": grant.resource}
         try:
             return await ask_tokens(transport, grant.token_endpoint, grant.client, fields)
         except UnreachedError:

@@ -13,12 +13,12 @@ from jmapsync.jmap import discovery
 from jmapsync.jmap.autodiscovery.visit import follow
 from jmapsync.jmap.autodiscovery.well_known import require_session
 from jmapsync.jmap.bounds import SESSION_OCTETS
-from jmapsync.jmap.hosts import Approval
+from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.replies import UnreachedError
 from jmapsync.jmap.session import resolve
 from jmapsync.signin.challenges import challenges
-from jmapsync.signin.metadata import CODE, DEVICE, Trust, read_provider, read_resource
+from jmapsync.signin.metadata import CODE, DEVICE, Resource, Trust, read_provider, read_resource
 from jmapsync.signin.requests import fetch
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ async def discover(
     provider, why = None, "The server offers no sign-in by OAuth."
     domain = "" if discovery.is_url(server) else urlsplit(f"//{discovery.domain_of(server)}").hostname or ""
     try:
-        resource = await read_resource(transport, reply.url, named)
-        if resource is not None:
-            provider = await read_provider(transport, resource, reply.url, Trust(trusted_hosts, domain, approve))
+        provider = await _provider(transport, reply.url, named, Trust(trusted_hosts, domain, approve))
     except JmapsyncError as error:
         why = str(error)
     ways: list[Way] = []
@@ -79,6 +77,17 @@ async def discover(
     named_schemes = [scheme for scheme, _ in schemes]
     ways += [way for way in ("bearer", "basic") if way in named_schemes or not named_schemes]
     return Offer(server=server, url=reply.url, ways=tuple(ways), provider=provider, why_no_oauth=why)
+
+
+async def _provider(transport: Transport, url: str, named: str, trust: Trust) -> Provider | None:
+    """Return the authorization server of the JMAP server at a URL, whose 401 named metadata or not; None where there is none."""
+    resource = await read_resource(transport, url, named)
+    if resource is not None:
+        return await read_provider(transport, resource, url, trust)
+    try:  # Stalwart before 0.16.10 has no metadata of the resource
+        return await read_provider(transport, Resource("", (Origin.of(url).url,), None), url, trust)
+    except ServerError:
+        return None
 
 
 def _ways_of(provider: Provider, *, has_client: bool) -> list[Way]:

@@ -87,14 +87,15 @@ async def ask_tokens(transport: Transport, endpoint: str, client: OAuthClient, f
 
     Raise `RefusedError`, or `NetworkError` and `ServerError`, after which the same may be tried again.
     """
-    answer = await post_form(transport, endpoint, {**fields, **_client_fields(client)}, authorization=_basic(client))
+    form = _form(client, fields)
+    answer = await post_form(transport, endpoint, form, authorization=_basic(client))
     _check(answer)
     return _tokens(answer)
 
 
 async def ask_device_code(transport: Transport, provider: Provider, client: OAuthClient, fields: Mapping[str, str]) -> Document:
     """Return the answer of the device authorization endpoint (RFC 8628, section 3.2); raise what `ask_tokens` raises."""
-    form = {**fields, **_client_fields(client)}
+    form = _form(client, fields)
     answer = await post_form(transport, provider.device_endpoint, form, authorization=_basic(client))
     _check(answer)
     return answer
@@ -102,15 +103,20 @@ async def ask_device_code(transport: Transport, provider: Provider, client: OAut
 
 async def revoke(transport: Transport, endpoint: str, client: OAuthClient, token: str, kind: str) -> None:
     """Revoke a token (RFC 7009); one that the server does not know is as good as revoked. Raise what `ask_tokens` raises."""
-    fields = {"token": token, "token_type_hint": kind, **_client_fields(client)}
-    answer = await post_form(transport, endpoint, fields, authorization=_basic(client))
+    form = _form(client, {"token": token, "token_type_hint": kind})
+    answer = await post_form(transport, endpoint, form, authorization=_basic(client))
     if answer.status != 200:  # noqa: PLR2004
         _check(answer)
 
 
-def _client_fields(client: OAuthClient) -> dict[str, str]:
-    fields = {} if client.auth == "client_secret_basic" else {"client_id": client.id}
-    return fields | ({"client_secret": client.secret} if client.auth == "client_secret_post" else {})
+def _form(client: OAuthClient, fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields that are not empty, with those by which the client names itself."""
+    form = {name: value for name, value in fields.items() if value}
+    if client.auth != "client_secret_basic":
+        form["client_id"] = client.id
+    if client.auth == "client_secret_post":
+        form["client_secret"] = client.secret
+    return form
 
 
 def _basic(client: OAuthClient) -> str:

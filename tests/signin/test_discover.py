@@ -54,6 +54,18 @@ async def test_metadata_are_found_where_the_401_does_not_name_them(world: World)
     assert offer.ways == ("browser", "device", "basic")
 
 
+async def test_a_server_that_is_its_own_authorization_server_needs_no_metadata_of_the_resource(world: World) -> None:
+    """As Stalwart before 0.16.10."""
+    world.resource, world.challenge = None, ""
+    ours = {name: value.replace(AUTH, MAIL) if isinstance(value, str) else value for name, value in world.metadata.items()}
+    document = json.dumps(ours).encode()
+    world.before = lambda asked: answer(200, document) if asked.path == "/.well-known/oauth-authorization-server" else None
+    offer = await offered(world, trusted_hosts=[])
+    assert offer.ways == ("browser", "device", "bearer", "basic")
+    assert offer.provider is not None
+    assert offer.provider.resource.identifier == ""
+
+
 async def test_openid_metadata_serve_as_well(world: World) -> None:
     world.before = lambda asked: answer(404) if "authorization-server" in asked.path else None
     assert (await offered(world)).provider is not None
