@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jmapsync.formats.checks import Clock
@@ -35,7 +36,7 @@ _TOO_MANY: Final = 10_000
 
 
 class Yearly(NamedTuple):
-    """A rule that occurs once a year without end."""
+    """A rule that occurs once a year."""
 
     first: int
     """Its DTSTART as a local time."""
@@ -294,14 +295,18 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _occurrences(rule: str, first: int, before: int) -> list[int]:
     """Return the local times of any rule, to its end or the horizon. Raise ValueError if it is invalid."""
-    from dateutil.rrule import rrulestr  # noqa: PLC0415  # 10 ms, for rules that end, or occur other than once a year
-
     parts = _parts(rule)
     until = _local(parts.pop("UNTIL", ""))
     last = (until[0] + (before if until[1] else 0)) if until is not None else (date(HORIZON + 1, 1, 1).toordinal() - _EPOCH) * DAY
-    begin = datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(seconds=first)
     text = ";".join(f"{name}={value}" for name, value in parts.items())
     found: list[int] = []
+    if (yearly := _yearly(text, first)) is not None:  # Cyrus writes a VTIMEZONE that ends with each event: no two are the same
+        days = (yearly.day(year) for year in range(_year(first), min(_year(last), _LAST_YEAR) + 1))
+        times = (day * DAY + first % DAY for day in days if day is not None)
+        return list(islice((local for local in times if first <= local <= last), _TOO_MANY + 1))
+    from dateutil.rrule import rrulestr  # noqa: PLC0415  # 10 ms, for rules that occur other than once a year
+
+    begin = datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(seconds=first)
     for moment in rrulestr(text, dtstart=begin):
         local = seconds(moment)
         if local > last or len(found) > _TOO_MANY:
