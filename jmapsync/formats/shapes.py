@@ -178,10 +178,12 @@ def is_default(owner: str, name: str, value: Any) -> bool:  # noqa: ANN401 # any
     """Return whether a value means the same as the absence of the property."""
     if value is None:
         return True
-    if value in ("", {}, []) and (name in EMPTY or name in PARTS.get(owner, ())):
+    if not value and value in ("", {}, []) and (name in EMPTY or name in PARTS.get(owner, ())):
         return True
-    defaults = _SET_DEFAULTS.get(owner, {})
-    return name in defaults and bool(defaults[name] == value) and isinstance(value, bool) == isinstance(defaults[name], bool)
+    defaults = _SET_DEFAULTS.get(owner)
+    if defaults is None or name not in defaults:
+        return False
+    return bool(defaults[name] == value) and isinstance(value, bool) == isinstance(defaults[name], bool)
 
 
 def objects(owner: str, value: Object) -> Iterator[tuple[str, Part, Any]]:

@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
 from tzlocal.windows_tz import win_tz
 
 from jmapsync.formats.ical import read_calendar, write_calendar
-from jmapsync.formats.ical.observances import zone_changes, zone_offset
+from jmapsync.formats.ical.observances import DAY, rules_of, seconds, zone_changes, zone_offset
 from jmapsync.formats.ical.vtimezones import vtimezone
 from jmapsync.formats.ical.windows import zone_of_windows
 from jmapsync.formats.ical.zone_match import zone_of_rules
@@ -51,6 +52,27 @@ def one(*lines: str, zones: list[str] | None = None) -> dict[str, Any]:
 def instant(item: dict[str, Any], name: str = "start") -> str:
     moment = datetime.fromisoformat(item[name]).replace(tzinfo=ZoneInfo(item["timeZone"])).astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%MZ")
+
+
+@pytest.mark.parametrize("until", ["20020330T010000Z", "20011027T235959", "19990101T000000Z", "20120229T120000"])
+@pytest.mark.parametrize(
+    "days",
+    ["BYDAY=-1SU;BYMONTH=3", "BYDAY=5SU;BYMONTH=10", "BYMONTHDAY=29;BYMONTH=2", "BYDAY=SU;BYMONTHDAY=8,9,10,11,12,13,14;BYMONTH=3"],
+)
+def test_a_yearly_rule_with_an_end_occurs_as_rfc_5545_says(days: str, until: str) -> None:
+    begin = datetime(1996, 2, 4, 2)  # noqa: DTZ001  # a local time
+    lines = ["BEGIN:STANDARD", f"DTSTART:{begin:%Y%m%dT%H%M%S}", "TZOFFSETFROM:+0200", "TZOFFSETTO:+0100"]
+    found = rules_of("\n".join([*lines, f"RRULE:FREQ=YEARLY;{days};UNTIL={until}", "END:STANDARD"]))
+    assert found is not None
+    last = seconds(datetime.strptime(until.rstrip("Z"), "%Y%m%dT%H%M%S")) - (0 if until.endswith("Z") else 7200)  # noqa: DTZ007
+    wanted = {seconds(begin) - 7200}
+    for moment in rrulestr(f"FREQ=YEARLY;{days}", dtstart=begin):
+        if seconds(moment) - 7200 > last:
+            break
+        wanted.add(seconds(moment) - 7200)
+    assert found.rules.begin == min(wanted)
+    assert (found.rules.end or found.rules.begin) == max(wanted)
+    assert all(found.rules.offset(one + DAY) == 3600 for one in wanted)
 
 
 class TestTheRulesOfTheFileDecide:
