@@ -247,16 +247,18 @@ class CurlTransport:
         self._close()
 
 
+_NO_PARTIAL_CHAIN = 4
+"""CURLSSLOPT_NO_PARTIALCHAIN, which pycurl before 7.49 does not name."""
 _PLACES = (pycurl.CAINFO, pycurl.CAPATH, pycurl.PROXY_CAINFO, pycurl.PROXY_CAPATH)
 _VERIFICATION = (
     (pycurl.SSL_VERIFYPEER, 1),
     (pycurl.SSL_VERIFYHOST, 2),
     (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
-    (pycurl.SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN),  # as Python's ssl has it
+    (pycurl.SSL_OPTIONS, _NO_PARTIAL_CHAIN),  # as Python's ssl has it
     (pycurl.PROXY_SSL_VERIFYPEER, 1),
     (pycurl.PROXY_SSL_VERIFYHOST, 2),
     (pycurl.PROXY_SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
-    (pycurl.PROXY_SSL_OPTIONS, pycurl.SSLOPT_NO_PARTIALCHAIN),
+    (pycurl.PROXY_SSL_OPTIONS, _NO_PARTIAL_CHAIN),
 )
 
 

@@ -9,6 +9,9 @@ import os
 
 import pycurl
 
+if not hasattr(pycurl, "PREREQFUNCTION"):
+    raise ImportError(f"{pycurl.version} is older than PycURL 7.45.7 with libcurl 7.80")
+
 os.environ.pop("SSLKEYLOGFILE", None)
 
 __all__ = ["pycurl"]

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import h2.config
@@ -90,10 +91,13 @@ async def test_one_connection_of_http_2_carries_many_downloads(authority: trustm
     assert (server.connections, server.most) == (1, STREAMS)
 
 
-async def test_where_pycurl_cannot_be_imported_httpx_carries_it_out(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("found", [None, SimpleNamespace(version="PycURL/7.45.2 libcurl/7.88.1")])
+async def test_where_pycurl_is_missing_or_too_old_httpx_carries_it_out(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
     for name in ("curl", "curl_loop", "curl_transfer", "libcurl"):
         monkeypatch.delitem(sys.modules, f"jmapsync.jmap.{name}", raising=False)
-    monkeypatch.setitem(sys.modules, "pycurl", None)
+    monkeypatch.setitem(sys.modules, "pycurl", found)
     peer.on("/download/alice/G/x", Answer(body=b"mail"))
     async with client(peer.url) as c:
         assert await get(c, "G") == b"mail"
