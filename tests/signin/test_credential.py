@@ -13,13 +13,14 @@ from jmapsync.errors import JmapsyncError, LocalError, NetworkError, SignInError
 from jmapsync.signin import store as store_module
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.signin.grant import Grant
+from jmapsync.signin.store import SignInStore
 from tests.signin.conftest import file_store
 from tests.signin.world import Died, World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.signin.store import SignInStore
+    from tests.signin.conftest import MemoryKeyring
     from tests.signin.world import Asked
 
 pytestmark = pytest.mark.anyio
@@ -305,6 +306,33 @@ async def test_a_server_that_forgives_a_repeated_refresh_needs_no_new_sign_in(tm
         again = await OAuthCredential.load("home", store, SERVER, world.clock)
         await again.ready(world.transport)
         assert world.accepts(token(again))
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+async def test_a_death_while_the_keyring_is_written_leaves_the_old_or_the_new_tokens(
+    tmp_path: Path, world: World, keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    store = SignInStore(tmp_path, "home", keyring)
+    credential = await signed_in(world, store)
+    world.now += 4000
+
+    async def die(user: str, secret: str) -> None:
+        if is_stored:
+            keyring.secrets[user] = secret
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "set", die)
+        with pytest.raises(Died):
+            await credential.ready(world.transport)
+    again = await OAuthCredential.load("home", SignInStore(tmp_path, "home", keyring), SERVER, world.clock)
+    if is_stored:
+        await again.ready(world.transport)
+        assert world.accepts(token(again))
+    else:  # the server has used the refresh token
+        with pytest.raises(SignInError, match="Sign in again: jmapsync login home"):
+            await again.ready(world.transport)
+    assert len(world.posts("/token")) == 2 - is_stored
 
 
 async def test_neither_errors_nor_representations_show_a_token(
