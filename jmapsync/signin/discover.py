@@ -84,7 +84,7 @@ async def _provider(transport: Transport, url: str, named: str, trust: Trust) ->
     resource = await read_resource(transport, url, named)
     if resource is not None:
         return await read_provider(transport, resource, url, trust)
-    try:  # Stalwart before 0.16.10 has no metadata of the resource
+    try:  # without RFC 9728, the JMAP server may be the authorization server itself
         return await read_provider(transport, Resource("", (Origin.of(url).url,), None), url, trust)
     except ServerError:
         return None

@@ -55,7 +55,6 @@ async def test_metadata_are_found_where_the_401_does_not_name_them(world: World)
 
 
 async def test_a_server_that_is_its_own_authorization_server_needs_no_metadata_of_the_resource(world: World) -> None:
-    """As Stalwart before 0.16.10."""
     world.resource, world.challenge = None, ""
     ours = {name: value.replace(AUTH, MAIL) if isinstance(value, str) else value for name, value in world.metadata.items()}
     document = json.dumps(ours).encode()
