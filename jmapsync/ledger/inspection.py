@@ -12,7 +12,7 @@ from jmapsync.formats.message import Form
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode
 from jmapsync.ledger.database import connect, is_there
-from jmapsync.ledger.notes import BARE, BOXES, DETACHED, OUTSIDE
+from jmapsync.ledger.notes import BARE, BOXES, DETACHED, EXAMINED, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
 _NOTES: dict[str, type] = {
     **dict.fromkeys(("roles", "rights", "filesystem", BOXES, DETACHED), dict),
     **dict.fromkeys((OUTSIDE, BARE, "made"), list),
-    "audited": float,
+    **dict.fromkeys(("audited", EXAMINED), float),
 }
 """What the notes of each name are, those that are kept for every kind and the others."""
 

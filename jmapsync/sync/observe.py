@@ -10,6 +10,7 @@ from msgspec import Struct
 from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger.intents import forget_made, made
+from jmapsync.ledger.notes import EXAMINED
 from jmapsync.planner.model import Side
 from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
 from jmapsync.sync.ingest import is_renamed
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from jmapsync.sync.channel import Channel
 
 
+AUDIT_SECONDS = 7 * 86_400.0
+"""How long files may count as they were because their directories are."""
+
+
 class Observer(Struct):
     """Observes both sides of one channel."""
 
@@ -32,6 +37,8 @@ class Observer(Struct):
     _is_open: bool = False
     _is_disk_seen: bool = False
     """Whether the disk was scanned already, because it alone gave the hint."""
+    _every_file: bool = True
+    """Whether every file is to be examined, and not only those in directories that changed."""
     _is_listed: bool = False
     """Whether the last pages of the server listed everything there is, and are proven to have."""
     _ahead: AsyncIterator[Observation] | None = None
@@ -46,7 +53,13 @@ class Observer(Struct):
             channel.ingester.keep(channel.local.open(channel.ledger, channel.account_id))
             channel.remote.open(channel.context)
             channel.ingester.load()
+            self._every_file = channel.options.full or self._is_audit_due()
             self._is_open = True
+
+    def _is_audit_due(self) -> bool:
+        """Return whether every file was last examined too long ago, or at a time that is still to come: the clock was set."""
+        examined = float(self.channel.ledger.note(f"{EXAMINED}:{self.channel.kind.name}") or 0)
+        return not 0 <= self.channel.clock() - examined < AUDIT_SECONDS
 
     async def ask_ahead(self) -> None:
         """Ask the server for what the run asks first, so that several kinds can do so in one request. Raises as `run` does."""
@@ -68,7 +81,7 @@ class Observer(Struct):
         if self._have_folders_changed():
             return True
         self._is_disk_seen = True
-        return self._ingest_disk(self._folders())
+        return self._ingest_disk(self._folders(), every_file=self._is_every_file())
 
     def _have_folders_changed(self) -> bool:
         channel = self.channel
@@ -109,7 +122,9 @@ class Observer(Struct):
             await self._ingest_pages(self._pages(full=True))
         forget_made(channel.ledger, kind.containers.kind, self._cursor())
         if number or not self._is_disk_seen:
-            await complete(partial(self._ingest_disk, None if number else self._folders()))
+            folders = None if number else self._folders()
+            # What was found in another state than expected may have been edited in place.
+            await complete(partial(self._ingest_disk, folders, every_file=number > 0 or self._is_every_file()))
         await self._identify()
 
     async def _observe_folders(self) -> None:
@@ -197,11 +212,15 @@ class Observer(Struct):
         """Return the folders to scan: all of them while anything on the disk waits for another scan."""
         return None if self.channel.quarantine.has_left_out() else self.channel.options.folders
 
-    def _ingest_disk(self, folders: frozenset[str] | None) -> bool:
+    def _is_every_file(self) -> bool:
+        """Return whether every file is to be examined: an audit is due, or something on the disk waits for another scan."""
+        return self._every_file or self.channel.quarantine.has_left_out()
+
+    def _ingest_disk(self, folders: frozenset[str] | None, *, every_file: bool) -> bool:
         """Scan the disk and ingest it; return whether it holds anything that the ledger does not."""
-        channel, found, more = self.channel, False, True
+        channel, found, more, began = self.channel, False, True, self.channel.clock()
         while more:
-            seen = channel.local.observe_items(channel.ledger, folders)
+            seen = channel.local.observe_items(channel.ledger, folders, every_file=every_file)
             channel.report.withheld, more = seen.withheld, seen.more
             channel.held.clear()
             channel.held.update(seen.undecided)
@@ -210,6 +229,8 @@ class Observer(Struct):
                 if seen.suspicious:
                     channel.guard.doubt(Side.LOCAL, seen.suspicious)
                 channel.ingester.ingest_local_items(seen)
+        if self._every_file and folders is None and not channel.options.dry:
+            channel.ledger.set_note(f"{EXAMINED}:{channel.kind.name}", str(int(began)))
         if channel.tagger is not None:
             found = channel.tagger.take() or found
         return found

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.formats.names import KEYWORDS
+from jmapsync.planner.guard import Limits
 from jmapsync.storage.files import directory_stamps as stamps
 from jmapsync.storage.files import scan
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.maildir import observe as observed
 from jmapsync.storage.maildir import tree
 from jmapsync.storage.maildir import unchanged as listed
+from jmapsync.sync.observe import AUDIT_SECONDS
 from tests.contract.peer import message
 from tests.kit.mirror import assert_converges, assert_mirrored
 
@@ -153,6 +155,24 @@ def edit_in_place(mirror: Mirror) -> None:
     os.utime(path, ns=(state.st_mtime_ns - 10**9, state.st_mtime_ns - 10**9))
 
 
+def replace_by_rename(mirror: Mirror) -> None:
+    """As editors do that write another file and give it the name."""
+    path = first(mirror)
+    state = path.stat()
+    other = path.parent.parent / "tmp" / "edited"
+    other.write_bytes(content("replaced"))
+    os.utime(other, ns=(state.st_mtime_ns, state.st_mtime_ns))
+    other.replace(path)
+
+
+def move_there_and_back(mirror: Mirror) -> None:
+    """Two renames, after which only the letters of a message differ."""
+    path = first(mirror)
+    elsewhere = mirror.folder("Empty") / "cur" / path.name
+    path.rename(elsewhere)
+    elsewhere.rename(path.with_name(path.name.partition(":2,")[0] + ":2,RS"))
+
+
 def rename_folder(mirror: Mirror) -> None:
     mirror.folder("Full").rename(mirror.folder("Other"))
 
@@ -178,7 +198,18 @@ def set_clock_back(mirror: Mirror) -> None:
     os.utime(mirror.folder("Empty") / "new", ns=(moment, moment))
 
 
-ACTS = (flag, move, delete, deliver, deliver_with_an_old_time, edit_in_place, replace_directory, set_clock_back, rename_folder)
+ACTS = (
+    flag,
+    move,
+    delete,
+    deliver,
+    deliver_with_an_old_time,
+    replace_by_rename,
+    move_there_and_back,
+    replace_directory,
+    set_clock_back,
+    rename_folder,
+)
 
 
 @pytest.mark.parametrize("layout", ["nested", "maildir++"])
@@ -195,6 +226,79 @@ def test_every_change_of_a_mail_program_is_seen(server: DemoServer, mirror: Mirr
         for path in mirror.files("Empty"):
             path.unlink()
         sync_until_quiet(server.account, mirror)
+
+
+class TestAMessageEditedInPlace:
+    """No directory shows that: it is found where every file is examined, and never overwritten or deleted unseen."""
+
+    @pytest.fixture
+    def edited(self, server: DemoServer, synced: Mirror) -> Mirror:
+        before = server.account.listing()
+        edit_in_place(synced)
+        report = synced.sync()
+        assert (report.to_server.total, server.account.listing()) == (0, before)
+        return synced
+
+    def test_is_found_by_a_full_run(self, server: DemoServer, edited: Mirror) -> None:
+        edited.sync(full=True)
+        assert self.is_on(server)
+        assert_mirrored(server.account, edited)
+
+    def test_is_found_within_a_week(self, server: DemoServer, edited: Mirror) -> None:
+        edited.clock = lambda: time.time() + AUDIT_SECONDS - 3600
+        edited.sync()
+        assert not self.is_on(server)
+        edited.clock = lambda: time.time() + AUDIT_SECONDS + 3600
+        edited.sync()
+        assert self.is_on(server)
+        assert_mirrored(server.account, edited)
+
+    def test_is_found_when_the_last_audit_is_in_the_future(self, server: DemoServer, edited: Mirror) -> None:
+        edited.clock = lambda: time.time() - 30 * AUDIT_SECONDS
+        edited.sync()
+        assert self.is_on(server)
+
+    def test_is_found_where_the_watcher_reports_its_folder(self, server: DemoServer, edited: Mirror) -> None:
+        edited.run(folders=frozenset({str(edited.folder("Empty"))}))
+        assert not self.is_on(server)
+        edited.run(folders=frozenset({str(edited.folder("Full"))}))
+        assert self.is_on(server)
+        assert_mirrored(server.account, edited)
+
+    def test_is_found_by_verify(self, edited: Mirror) -> None:
+        assert edited.verify().differences
+
+    def test_is_found_where_its_folder_changes_besides(self, server: DemoServer, edited: Mirror) -> None:
+        edited.drop("Full", content("another"))
+        edited.sync()
+        assert self.is_on(server)
+        assert_mirrored(server.account, edited)
+
+    def test_survives_that_the_server_deletes_the_message(self, server: DemoServer, edited: Mirror) -> None:
+        for email in list(server.account.emails):
+            server.account.destroy(email)
+        edited.limits = Limits(100, 100)
+        edited.sync()
+        assert self.is_on(server)
+        assert_mirrored(server.account, edited)
+
+    def test_survives_that_the_server_flags_the_message(self, server: DemoServer, edited: Mirror) -> None:
+        for email in list(server.account.emails):
+            server.account.set_keyword(email, "$flagged")
+        edited.sync()
+        assert self.is_on(server)
+        sync_until_quiet(server.account, edited)
+
+    def test_survives_that_the_server_moves_the_message(self, server: DemoServer, edited: Mirror) -> None:
+        for email in list(server.account.emails):
+            server.account.move(email, "Full", "Empty")
+        edited.sync()
+        assert self.is_on(server)
+        sync_until_quiet(server.account, edited)
+
+    @staticmethod
+    def is_on(server: DemoServer) -> bool:
+        return any(b"edited" in server.account.raw(email) for email in server.account.emails)
 
 
 def state_of(account: Account) -> object:

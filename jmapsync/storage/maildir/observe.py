@@ -47,15 +47,18 @@ class MessageScan:
         clock: Callable[[], float] = time.time,
         limit: int = SLICE,
         folders: Collection[str] | None = None,
+        examined: Collection[str] | None = None,
     ) -> None:
         """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to read.
 
         `folders` are the paths of those to scan. In the others everything counts as it was, so that it is not known what
-        is gone, nor, as files may have several names, what was edited.
+        is gone, nor, as files may have several names, what was edited. In folders that are not `examined` (None for all) files
+        count as they were while the directories are that they lie in.
         """
         paths = {key: tree.directory(key) for key in tree.paths if key not in tree.bare}
         self._folders = {key: path for key, path in paths.items() if folders is None or path in folders}
         self._is_whole = folders is None
+        self._examined = examined
         self._tree = tree
         self._ledger = ledger
         self._traces = Traces()
@@ -106,7 +109,7 @@ class MessageScan:
         place = self._tree.place(path)
         now = stamps.messages(place)
         files = stamps.files_in(place, now)
-        if now is not None and files is not None and files == held and (not files or self._are_untouched(key)):
+        if now is not None and files is not None and files == held and self._are_untouched(key):
             self._counted += files
             self._known += files
             self._listed[key] = mtimes(now)
@@ -138,8 +141,10 @@ class MessageScan:
         return "every message disappeared at once" if self._counted == 0 and self._known > FEW else ""
 
     def _are_untouched(self, key: int) -> bool:
-        """Return whether each known file of a folder lies where it lay, as it was."""
+        """Return whether each known file of a folder lies where it lay, as it was; they are examined only where that is wanted."""
         folder = self._folders[key]
+        if self._examined is not None and folder not in self._examined:
+            return True
         try:
             return all(
                 state_of(os.lstat(f"{folder}/{one.sub}/{one.name}{one.info}")) == one.state for one in self._ledger.places_in(key)

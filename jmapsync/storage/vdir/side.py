@@ -85,9 +85,10 @@ class VdirSide:
         self._load(known)
         return observe_folders(self.tree, known, self._kind.containers.kind)
 
-    def observe_items(self, known: Known, folders: Collection[str] | None = None) -> DiskItems:
+    def observe_items(self, known: Known, folders: Collection[str] | None = None, *, every_file: bool = True) -> DiskItems:  # noqa: ARG002
         """Return the items that changed; scan again where directories changed during it so that losses are not certain.
 
+        Every file is examined always: programs edit cards and entries in place, and there are few of them.
         In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         self._load(known)
