@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.channel import Channel
 
 
-AUDIT_SECONDS = 7 * 86_400.0
+AUDIT_SECONDS = 7 * 86_400
 """How long files may count as they were because their directories are."""
 
 

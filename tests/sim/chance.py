@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,25 @@ class Player:
         old = word_in(file.read_bytes())
         self.world.edit(file, local_letter(self._word(), "Edited."))
         self._doom(old)
+
+    def edit_in_place(self) -> None:
+        """Edit a message that one file holds, as programs do that keep the file; one with other names would be edited in all folders."""
+        file = self._file()
+        if file is None or sum(file.read_bytes() == other.read_bytes() for other in self.world.files()) > 1:
+            return
+        old = word_in(file.read_bytes())
+        self.world.edit_in_place(file, local_letter(self._word(), "Edited."))
+        self._doom(old)
+
+    def backdate(self) -> None:
+        """Put a message into a folder and give its directories the times that they had, as `cp -a` and rsync do."""
+        folder = self.world.place(self._folder())
+        parts = [folder / part for part in ("cur", "new", "tmp") if (folder / part).is_dir()]
+        times = [part.stat() for part in parts]
+        if len(parts) == len(("cur", "new", "tmp")):
+            self.world.drop(self.world.path_of(str(folder)), local_letter(self._word()), sub="cur", info=":2,")
+        for part, before in zip(parts, times, strict=True):
+            os.utime(part, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     # there
 

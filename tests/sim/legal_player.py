@@ -30,7 +30,7 @@ AMID = tuple(name for name in MAIL if name != "send")
 FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
 THERE = ("flag_there", "move_there", "destroy_there", "deliver")
 SWAPS = ("swap", "swap_there")
-SELDOM = ("forget", "limit", "restore", "full", "slip", "listen", "write_large")
+SELDOM = ("edit_in_place", "backdate", "forget", "limit", "restore", "full", "slip", "listen", "write_large")
 """What happens now and then between other acts."""
 MOVING_LIMITS = (
     "max_objects_in_get",

@@ -18,7 +18,9 @@ from jmapsync.demo.freedoms import NONE
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.ledger import Ledger
+from jmapsync.storage.files import directory_stamps
 from jmapsync.storage.maildir import unchanged
+from jmapsync.sync.observe import AUDIT_SECONDS
 from tests.kit.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
 from tests.sim.instant import DirectTransport, replaced, run_at_once
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 NOW = 1_750_000_000
 """The time in every world, in seconds since the epoch."""
+TICKS = 40_000_000
+"""Nanoseconds within which a file system may give two changes the same time, and some."""
 EDITED = NOW - 1800
 """The time of files that a user saved anew."""
 OTHER_HOSTS = tuple(f"127.0.0.{number}:1" for number in (2, 3, 4))
@@ -113,6 +117,8 @@ class World:
         self._tokens = itertools.count(1)
         self._names = itertools.count(1)
         self._processes = itertools.count(1001)
+        self.unseen = False
+        """Whether a file was edited in place, which the next run may not see."""
 
     @property
     def root(self) -> Path:
@@ -185,10 +191,12 @@ class World:
         number = next(self._processes)
         process = replaced(os, "getpid", lambda: number)
         try:
-            # How old a directory's stamp is depends on how fast the test runs: it must not decide which steps are taken.
-            timeless = replaced(unchanged, "are_exact", lambda *_: False) if fate else nullcontext()
+            # How old a directory's stamp is depends on how fast the test runs: it must not decide which steps are taken. In other
+            # runs a directory that did not change for a moment is trusted, so that the files in it are not examined.
+            trusted = replaced(unchanged, "are_exact", lambda *_: not fate)
+            soon = replaced(directory_stamps, "OLD", TICKS)
             inside = replaced(asyncio, "to_thread", _in_this_thread)
-            with fate.over(self.base) if fate else nullcontext(), process, timeless, inside:
+            with fate.over(self.base) if fate else nullcontext(), process, trusted, soon, inside:
                 result = what(mirror)
         except UnsupportedError:
             self._session = None  # the next process asks whether it still is so
@@ -367,6 +375,17 @@ class World:
         temporary.write_bytes(content)
         os.utime(temporary, (EDITED, EDITED))
         return temporary.replace(file)
+
+    def edit_in_place(self, file: Path, content: bytes) -> None:
+        """Write another content into a file: no directory shows that, so only a run that examines every file has to see it."""
+        file.write_bytes(content)
+        os.utime(file, (EDITED, EDITED))
+        self.unseen = True
+
+    def audit(self) -> None:
+        """Let a week pass, so that the next run examines every file."""
+        self.now += AUDIT_SECONDS
+        self.unseen = False
 
     def move(self, file: Path, folder: str) -> Path:
         return file.rename(self.place(folder) / file.parent.name / file.name)

@@ -28,6 +28,8 @@ WRITING = ("Email/set", "Email/import", "Mailbox/set", "Blob/upload", "upload")
 
 def assert_true(world: World, report: KindReport) -> None:
     """Fail unless a run that reports success did all there was to do."""
+    if world.unseen:
+        return
     if report.exit_code == 0 and report.state.value == "synced" and not report.withheld and not _may_be_marked(world):
         _assert_same(world)
 
@@ -80,6 +82,8 @@ def _is_stray_draft(player: LegalPlayer, places: Sequence[str], data: bytes, tag
 
 def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> list[KindReport]:
     reports: list[KindReport] = []
+    if world.unseen:
+        world.audit()
     for _ in range(MOST_RUNS):
         # The guard may ask where folders went with their mail, or most of it did: somebody says that it was meant.
         meant = player.deleted and bool(reports) and reports[-1].state is State.SUSPENDED
