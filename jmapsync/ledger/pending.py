@@ -84,7 +84,10 @@ class Pending:
 
     def release_agreed(self, kind: str) -> None:
         """Forget the problems of items on which both sides agree now: whoever caused them took it back."""
-        self._db.execute("DELETE FROM problem WHERE kind = ? AND key IN (SELECT key FROM item WHERE agreed = 1)", (kind,))
+        self._db.execute(
+            "DELETE FROM problem WHERE kind = ? AND EXISTS (SELECT 1 FROM item WHERE item.key = problem.key AND agreed = 1)",
+            (kind,),
+        )
 
     # suspensions and runs
 

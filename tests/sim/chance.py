@@ -105,7 +105,7 @@ class Player:
         self._doom(old)
 
     def edit_in_place(self) -> None:
-        """Edit a message that one file holds, as programs do that keep the file; one with other names would be edited in all folders."""
+        """Edit a message that one file holds, in that file: one with several names would be edited in all folders."""
         file = self._file()
         if file is None or sum(file.read_bytes() == other.read_bytes() for other in self.world.files()) > 1:
             return
