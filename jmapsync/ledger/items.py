@@ -77,10 +77,8 @@ class Items:
 
     def all(self, kind: str, *, after: int = 0, limit: int = -1) -> list[Record]:
         """Return the items of a kind in the order of their keys: a page of them, or all there are."""
-        rows = self._db.execute(
-            f"SELECT {_ITEM} FROM item WHERE kind = ? AND key > ? ORDER BY key LIMIT ?",  # noqa: S608 - fixed columns
-            (kind, after, limit),
-        )
+        page, values = ("key > ? ORDER BY key LIMIT ?", (after, limit)) if limit >= 0 else ("key > 0 ORDER BY key", ())
+        rows = self._db.execute(f"SELECT {_ITEM} FROM item WHERE kind = ? AND {page}", (kind, *values))  # noqa: S608 - fixed columns
         return [_record(row) for row in rows]
 
     def open_items(self, kind: str, *, after: int = 0, limit: int = 1000, losable: bool = False) -> list[Record]:
@@ -89,7 +87,7 @@ class Items:
         Those are the items that the server alone holds and that were never agreed on: all of a first pull.
         """
         rows = self._db.execute(
-            f"SELECT {_ITEM} FROM item WHERE kind = ? AND agreed = 0 AND key > ?"  # noqa: S608 - fixed columns
+            f"SELECT {_ITEM} FROM item INDEXED BY item_open WHERE kind = ? AND agreed = 0 AND key > ?"  # noqa: S608 - fixed columns
             f"{' AND (base_local IS NOT NULL OR remote IS NULL)' if losable else ''} ORDER BY key LIMIT ?",
             (kind, after, limit),
         )

@@ -75,6 +75,10 @@ STEPS: dict[int, str] = {
             OR NEW.remote IS NOT OLD.remote)
           BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
     """,
+    # Containers are read in every run, and are few among all items. What does not ask for `key > 0` keeps to the other indexes.
+    6: """
+        CREATE INDEX item_kind ON item (kind) WHERE key > 0;
+    """,
 }
 """SQL that leads from version N to N + 1, by N."""
 
