@@ -368,7 +368,7 @@ class AccountLoop:
         return limit * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
     def _retry(self, after: float, *, full: bool = False) -> None:
-        self.hints.wake("it is time to try again", after=after, full=full)
+        self.hints.wake("it is time to try again", after=after, full=full, every_file=True)  # hints of the disk are lost
 
     async def _watch_what_is_new(self) -> None:
         """Watch directories that the hook created: the first `notmuch new` creates the database."""
@@ -384,4 +384,4 @@ class AccountLoop:
     def _on_lost(self, why: str) -> None:
         watched = self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
         _log.log(logging.INFO if watched else logging.WARNING, "%s: %s", self.name, why)
-        self.hints.wake(why)
+        self.hints.wake(why, every_file=True)

@@ -66,6 +66,7 @@ def options_for(trigger: Trigger, requests: Sequence[RunRequest], folders: froze
         kinds=frozenset().union(*allowed) if all(allowed) else frozenset(),
         disk_only=trigger.disk_only,
         folders=folders,
+        examined=None if trigger.every_file else frozenset(trigger.reported),
     )
 
 

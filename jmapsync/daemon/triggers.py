@@ -27,6 +27,10 @@ class Trigger(Struct):
     """Whether all hints came from the disk while the hook ran."""
     folders: set[str] | None = set()
     """The local folders that may have changed; None when any may have."""
+    reported: set[str] = set()
+    """The local folders that gave hints themselves; a file in them may have been edited in place, which no directory shows."""
+    every_file: bool = False
+    """Whether hints of such edits may have been lost."""
     reasons: list[str] = []
 
 
@@ -49,16 +53,19 @@ class Hints:
         """When the next run is due, by the loop's clock; None while there is no hint."""
         return min((due for due in (self._requested_at, self._quiet_at) if due is not None), default=None)
 
-    def wake(self, reason: str, *, full: bool = False, after: float = 0.0, server_only: bool = False) -> None:
+    def wake(
+        self, reason: str, *, full: bool = False, after: float = 0.0, server_only: bool = False, every_file: bool = False
+    ) -> None:
         """Request a run in `after` seconds, or earlier if one is already due.
 
-        With `server_only`, only the local folders that gave hints themselves are scanned.
+        With `server_only`, only the local folders that gave hints themselves are scanned; with `every_file` all files are examined.
         """
         trigger = self._note(reason)
         if not server_only:
             trigger.folders = None
         trigger.disk_only = trigger.by_hook = False
         trigger.full = trigger.full or full
+        trigger.every_file = trigger.every_file or every_file
         due = asyncio.get_running_loop().time() + after
         self._requested_at = due if self._requested_at is None else min(self._requested_at, due)
         self._woken.set()
@@ -67,6 +74,7 @@ class Hints:
         """Request a run for a changed folder after the debounce."""
         now = asyncio.get_running_loop().time()
         trigger = self._note(f"{folder} changed")
+        trigger.reported.add(folder)
         if trigger.folders is not None:
             trigger.folders.add(folder)
         trigger.by_hook = trigger.by_hook and by_hook
@@ -84,6 +92,8 @@ class Hints:
                 trigger.disk_only and new.disk_only,
                 trigger.by_hook and new.by_hook,
                 trigger.folders | new.folders if trigger.folders is not None and new.folders is not None else None,
+                trigger.reported | new.reported,
+                trigger.every_file or new.every_file,
                 list(dict.fromkeys(trigger.reasons + new.reasons))[:_REMEMBERED],
             )
         self._pending = trigger

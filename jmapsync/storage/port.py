@@ -367,12 +367,13 @@ class Local(Protocol):
     def observe_folders(self, known: Known) -> DiskFolders | SameFolders:
         """Return every folder. Raises LocalError."""
 
-    def observe_items(self, known: Known, folders: Collection[str] | None = None, *, every_file: bool = True) -> DiskItems:
+    def observe_items(
+        self, known: Known, folders: Collection[str] | None = None, examined: Collection[str] | None = None
+    ) -> DiskItems:
         """Return the items that changed since they were last observed. Raises LocalError.
 
-        `folders` names those in which alone anything may have changed, by path. Unless `every_file` is to be examined, the files
-        of other folders may count as they were while their directories are: an edit in place, which no directory shows, is then
-        not seen there.
+        `folders` names those in which alone anything may have changed, by path. In folders that are not `examined` (None
+        for all) the files may count as they were while their directories are: an edit in place shows in no directory.
         """
 
     def read(self, key: int, places: Sequence[Place]) -> Body:

@@ -53,7 +53,7 @@ class Observer(Struct):
             channel.ingester.keep(channel.local.open(channel.ledger, channel.account_id))
             channel.remote.open(channel.context)
             channel.ingester.load()
-            self._every_file = channel.options.full or self._is_audit_due()
+            self._every_file = channel.options.full or channel.options.examined is None or self._is_audit_due()
             self._is_open = True
 
     def _is_audit_due(self) -> bool:
@@ -81,7 +81,7 @@ class Observer(Struct):
         if self._have_folders_changed():
             return True
         self._is_disk_seen = True
-        return self._ingest_disk(self._folders(), every_file=self._is_every_file())
+        return self._ingest_disk(self._folders(), self._examined())
 
     def _have_folders_changed(self) -> bool:
         channel = self.channel
@@ -124,7 +124,7 @@ class Observer(Struct):
         if number or not self._is_disk_seen:
             folders = None if number else self._folders()
             # What was found in another state than expected may have been edited in place.
-            await complete(partial(self._ingest_disk, folders, every_file=number > 0 or self._is_every_file()))
+            await complete(partial(self._ingest_disk, folders, None if number else self._examined()))
         await self._identify()
 
     async def _observe_folders(self) -> None:
@@ -208,19 +208,27 @@ class Observer(Struct):
 
     # the disk
 
+    def _note_audit(self, began: float, *, whole: bool, withheld: bool) -> None:
+        """Note when every file was examined; if edits were withheld, which no directory may show, the next run does so again."""
+        note = f"{EXAMINED}:{self.channel.kind.name}"
+        if withheld and self.channel.ledger.note(note):
+            self.channel.ledger.set_note(note, "")
+        elif whole and self._every_file and not withheld:
+            self.channel.ledger.set_note(note, str(int(began)))
+
     def _folders(self) -> frozenset[str] | None:
         """Return the folders to scan: all of them while anything on the disk waits for another scan."""
         return None if self.channel.quarantine.has_left_out() else self.channel.options.folders
 
-    def _is_every_file(self) -> bool:
-        """Return whether every file is to be examined: an audit is due, or something on the disk waits for another scan."""
-        return self._every_file or self.channel.quarantine.has_left_out()
+    def _examined(self) -> frozenset[str] | None:
+        """Return the folders in which every file is to be examined; None for all: an audit is due, or something waits for one."""
+        return None if self._every_file or self.channel.quarantine.has_left_out() else self.channel.options.examined
 
-    def _ingest_disk(self, folders: frozenset[str] | None, *, every_file: bool) -> bool:
+    def _ingest_disk(self, folders: frozenset[str] | None, examined: frozenset[str] | None) -> bool:
         """Scan the disk and ingest it; return whether it holds anything that the ledger does not."""
         channel, found, more, began = self.channel, False, True, self.channel.clock()
         while more:
-            seen = channel.local.observe_items(channel.ledger, folders, every_file=every_file)
+            seen = channel.local.observe_items(channel.ledger, folders, examined)
             channel.report.withheld, more = seen.withheld, seen.more
             channel.held.clear()
             channel.held.update(seen.undecided)
@@ -229,8 +237,8 @@ class Observer(Struct):
                 if seen.suspicious:
                     channel.guard.doubt(Side.LOCAL, seen.suspicious)
                 channel.ingester.ingest_local_items(seen)
-        if self._every_file and folders is None and not channel.options.dry:
-            channel.ledger.set_note(f"{EXAMINED}:{channel.kind.name}", str(int(began)))
+        if not channel.options.dry:
+            self._note_audit(began, whole=examined is None and folders is None, withheld=channel.report.withheld)
         if channel.tagger is not None:
             found = channel.tagger.take() or found
         return found

@@ -20,3 +20,5 @@ class Options(Struct, frozen=True):
     """Scan the disk first, and ask the server nothing if the disk did not change."""
     folders: frozenset[str] | None = None
     """The folders of the disk, by path, in which alone anything may have changed; None for all."""
+    examined: frozenset[str] | None = frozenset()
+    """The folders, by path, in which every file is examined, although their directories did not change; None for all."""

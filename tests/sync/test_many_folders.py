@@ -258,12 +258,28 @@ class TestAMessageEditedInPlace:
         edited.sync()
         assert self.is_on(server)
 
-    def test_is_found_where_the_watcher_reports_its_folder(self, server: DemoServer, edited: Mirror) -> None:
-        edited.run(folders=frozenset({str(edited.folder("Empty"))}))
-        assert not self.is_on(server)
-        edited.run(folders=frozenset({str(edited.folder("Full"))}))
+    @pytest.mark.parametrize("narrow", [True, False])
+    def test_is_found_where_the_watcher_reports_its_folder(self, server: DemoServer, edited: Mirror, *, narrow: bool) -> None:
+        for folders in ({"Empty"}, None):
+            edited.run(folders=folders and frozenset(map(str, map(edited.folder, folders))), examined=frozenset())
+            assert not self.is_on(server)
+        full = frozenset({str(edited.folder("Full"))})
+        edited.run(folders=full if narrow else None, examined=full)
         assert self.is_on(server)
         assert_mirrored(server.account, edited)
+
+    def test_is_found_where_hints_of_the_watcher_were_lost(self, server: DemoServer, edited: Mirror) -> None:
+        edited.run(examined=None)
+        assert self.is_on(server)
+
+    def test_is_found_after_a_run_that_could_not_be_sure(self, server: DemoServer, edited: Mirror) -> None:
+        """Folders changed during the scan, so that what was found in others was withheld."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(observed.MessageScan, "is_overtaken", lambda _: True)
+            edited.run(examined=None)
+        assert not self.is_on(server)
+        edited.sync()
+        assert self.is_on(server)
 
     def test_is_found_by_verify(self, edited: Mirror) -> None:
         assert edited.verify().differences

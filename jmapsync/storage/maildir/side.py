@@ -114,21 +114,21 @@ class MaildirSide:
         whole = not odd and len(keys) == len(observed.folders) and keys == sorted(tree.paths)
         return tree.stamps.note_folders(known, places, tree.unclear, whole=whole)
 
-    def observe_items(self, known: Known, folders: Collection[str] | None = None, *, every_file: bool = True) -> DiskItems:
+    def observe_items(
+        self, known: Known, folders: Collection[str] | None = None, examined: Collection[str] | None = None
+    ) -> DiskItems:
         """Return the messages that changed; scan again where folders changed during it so that losses are not certain.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         if not self.tree.is_loaded(known):
             self.tree.load(known)
-        seen = self._observe_items(known, folders, every_file=every_file)
+        seen = self._observe_items(known, folders, examined)
         if not self._dry:
             seen.learnt.listed = self.tree.stamps.changed()
         return seen
 
-    def _observe_items(self, known: Known, folders: Collection[str] | None, *, every_file: bool) -> DiskItems:
-        examined = None if every_file else folders or ()
-
+    def _observe_items(self, known: Known, folders: Collection[str] | None, examined: Collection[str] | None) -> DiskItems:
         def scan(some: Collection[str] | None) -> DiskItems:
             return MessageScan(self.tree, known, limit=self._limit, folders=some, examined=examined).run()
 

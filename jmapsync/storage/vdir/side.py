@@ -85,7 +85,12 @@ class VdirSide:
         self._load(known)
         return observe_folders(self.tree, known, self._kind.containers.kind)
 
-    def observe_items(self, known: Known, folders: Collection[str] | None = None, *, every_file: bool = True) -> DiskItems:  # noqa: ARG002
+    def observe_items(
+        self,
+        known: Known,
+        folders: Collection[str] | None = None,
+        examined: Collection[str] | None = None,  # noqa: ARG002  # as the port has it
+    ) -> DiskItems:
         """Return the items that changed; scan again where directories changed during it so that losses are not certain.
 
         Every file is examined always: programs edit cards and entries in place, and there are few of them.
