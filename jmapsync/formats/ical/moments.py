@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jmapsync.formats.checks import Clock
@@ -13,6 +15,7 @@ from jmapsync.formats.ical.own_zones import restored, tzid_of, year_of
 from jmapsync.formats.ical.vtimezones import vtimezone, years
 from jmapsync.formats.ical.zone_match import zone_of_rules
 from jmapsync.formats.ical.zones import UTC_ZONE, is_own, is_zone, moved, zone_of_name
+from jmapsync.formats.objects import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,6 +152,12 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
     return Moment(local, form, zone, None if zone == tzid else tzid)
 
 
+@lru_cache(maxsize=256)  # the events of a calendar keep the same few
+def _lines_of(component: bytes) -> list[str]:
+    """Return the unfolded lines of a component in jCal, encoded as JSON."""
+    return list(jcal.to_lines(json.loads(component)))
+
+
 class Target:
     """The time zones of a file being written, and the years to cover."""
 
@@ -186,7 +195,7 @@ class Target:
         for value in components if isinstance(components, list) else ():
             if not (isinstance(value, list) and value and value[0] == "vtimezone"):
                 continue
-            lines = list(jcal.to_lines(value))
+            lines = _lines_of(encode(value))
             tzid = next((line[5:] for line in lines if line.startswith("TZID:")), None)
             if tzid is not None and tzid not in self._kept:
                 self._kept[tzid] = lines
