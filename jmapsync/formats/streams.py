@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.objects import MalformedError, instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,12 +70,33 @@ def _written(name: str, item: Object, to: str) -> Converted:
         raise MalformedError(f"A {'contact' if is_card else 'calendar'} cannot become {to}.")
     if to in ("jscontact", "jscalendar"):
         text = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
-        return Converted(name, text.encode("utf-8", "backslashreplace") + b"\n")
+        return Converted(name, text.encode("utf-8", "backslashreplace") + b"\n", left_out=zone_notes(item))
     if to == "ical":
         data = jscalendar_to_ical(item)
         return Converted(name, data, left_out=_left_out(data))
     data = jscontact_to_vcard(item, "3.0" if to == "vcard3" else "4.0")
     return Converted(name, data, left_out=(*_left_out(data), *_lost(item, data)))
+
+
+def zone_notes(item: Object) -> tuple[str, ...]:
+    """Return a sentence for each time zone that only the file of an object defines."""
+    entries = item.get("entries")
+    objects = [*(entries if isinstance(entries, list) else ()), *instances(item).values(), item]
+    kept = [one for one in objects if isinstance(one, dict) and _keeps_zones(one)]
+    if not kept:
+        return ()
+    from jmapsync.formats.ical import zones_of_file  # noqa: PLC0415  # as above
+
+    found = dict.fromkeys(name for one in kept for name in zones_of_file(one))
+    return tuple(
+        f"no zone of the IANA database has the rules of its time zone {name!r}; its times are converted." for name in names
+    )
+
+
+def _keeps_zones(item: Object) -> bool:
+    kept = item.get("iCalendar")
+    components = kept.get("components") if isinstance(kept, dict) else None
+    return isinstance(components, list) and any(isinstance(one, list) and one[:1] == ["vtimezone"] for one in components)
 
 
 def _left_out(data: bytes) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ from jmapsync.formats.ical.lines import Component, join, parse
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, Source, Target
-from jmapsync.formats.ical.own_zones import resolved
+from jmapsync.formats.ical.own_zones import resolved, tzid_of
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
+from jmapsync.formats.ical.zones import is_own
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
@@ -213,6 +214,16 @@ def check_writable(item: Object) -> None:
         raise MalformedError("Only events and tasks can be written.")
     if item["@type"] == "Event" and not is_local(item.get("start")):
         raise MalformedError("The event has no start.")
+
+
+def zones_of_file(item: Object) -> list[str]:
+    """Return the TZIDs of an object whose rules no IANA zone has: its times are given in UTC, or in the nearest zone."""
+    target = Target([item])
+    if not target.keeps:
+        return []
+    target.begin(item)
+    zones = [target.restored(item).get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone")]
+    return sorted({tzid_of(zone) for zone in zones if is_own(zone)})
 
 
 def write_calendar(objects: list[Object]) -> bytes:

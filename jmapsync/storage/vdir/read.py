@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.large_data import bring_back, set_aside
 from jmapsync.formats.objects import MalformedError, encode
+from jmapsync.formats.streams import zone_notes
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.file_state import is_text, printable, state_of, wait_until_quiet
 from jmapsync.storage.port import Trouble
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.files.scan import Entry
     from jmapsync.storage.vdir.tree import Tree
 
+_log = logging.getLogger(__name__)
 LARGEST = 64 << 20
 """Octets of a file that is read at all: a card with a photo has some hundred thousand."""
 _NAMELESS = uuid.UUID("6f0f3c1e-5d5a-5b1a-9d8e-0d6a6f8f2c41")
@@ -70,6 +73,8 @@ class Reader:
                 self.overtaken = True
                 return Trouble(label, "it is still being written; it is read once it is left alone")
             kept, _ = set_aside(convert(self.codec, data))
+            for note in zone_notes(kept):
+                _log.warning("%s: %s", label, note)
             result = Reading(folder, entry, uid_of(kept), self.codec.sense(kept), encode(kept))
         except FileNotFoundError:
             self.overtaken = True

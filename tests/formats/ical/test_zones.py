@@ -14,9 +14,10 @@ from tzlocal.windows_tz import win_tz
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import DAY, rules_of, seconds, zone_changes, zone_offset
 from jmapsync.formats.ical.vtimezones import vtimezone
-from jmapsync.formats.ical.windows import zone_of_windows
+from jmapsync.formats.ical.windows import _NAMES, _OLD_KEYS, zone_of_windows
 from jmapsync.formats.ical.zone_match import zone_of_rules
 from jmapsync.formats.ical.zones import zone_of_name
+from jmapsync.formats.streams import converted
 from tests.formats.ical.random_zones import problems
 
 US = ["FREQ=YEARLY;BYDAY=1SU;BYMONTH=11", "FREQ=YEARLY;BYDAY=2SU;BYMONTH=3"]
@@ -254,3 +255,24 @@ class TestTime:
         for number in range(20):
             assert zone_of_rules("Odd", "\n".join(zone("Odd", f"-05{number + 20}", f"-04{number + 20}", US)), 2026) is None
         assert time.process_time() - begun < 20 * 0.02
+
+
+def test_a_zone_that_only_the_file_defines_is_reported() -> None:
+    data = file("DTSTART;TZID=Odd:20260101T120000", zones=fixed("Odd", "+0307"))
+    [one_] = converted(data)
+    assert one_.left_out == ("no zone of the IANA database has the rules of its time zone 'Odd'; its times are converted.",)
+    [other] = converted(file("DTSTART;TZID=mine:20260101T120000", zones=zone("mine", "-0500", "-0400", US)))
+    assert other.left_out == ()
+
+
+def test_every_display_name_has_the_offsets_of_its_key() -> None:
+    begin, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2041))
+    keys = {**_OLD_KEYS, **win_tz}
+    for line in _NAMES.strip().splitlines():
+        key, *names = line.split("|")
+        for name in names:
+            found = zone_of_name(f"(GMT+00:00) {name}")
+            assert found is not None, name
+            infos = ZoneInfo(found), ZoneInfo(keys[key])
+            assert zone_offset(infos[0], begin) == zone_offset(infos[1], begin), name
+            assert zone_changes(infos[0], begin, end) == zone_changes(infos[1], begin, end), name
