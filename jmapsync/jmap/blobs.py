@@ -18,7 +18,7 @@ from jmapsync.jmap.bounds import API_OCTETS
 from jmapsync.jmap.content import FileContent
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
-from jmapsync.jmap.media_types import JSON
+from jmapsync.jmap.media_types import BINARY, JSON
 from jmapsync.jmap.wire import Call, Response, describe, split
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
                 read,
                 purpose="uploads",
                 limit=client.upload_limit,
-                headers={"Content-Type": media_type, "Accept": JSON},
+                headers={"Content-Type": _sendable(media_type), "Accept": JSON},
                 content=content,
                 size_limit="maxSizeUpload",
                 many=many,
@@ -184,11 +184,12 @@ async def download(
     sink: Sink,
     *,
     name: str = "blob",
-    media_type: str = "application/octet-stream",
+    media_type: str = BINARY,
     most: int = API_OCTETS,
     many: bool = True,
+    is_checked: bool = True,
 ) -> None:
-    """Give the bytes of a blob to `sink` piece by piece (RFC 8620, section 6.2); the caller checks their number.
+    """Give the bytes of a blob to `sink` piece by piece (RFC 8620, section 6.2); the caller checks their number if it says so.
 
     `many` says that it may be one of many. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink and
     `Exchange.send` raise.
@@ -196,18 +197,25 @@ async def download(
     session = await client.session()
     url = _usable(session.download_url, "downloads", accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        await client.exchange.download(url, sink, purpose="downloads", limit=client.download_limit, most=most, many=many)
+        await client.exchange.download(
+            url, sink, purpose="downloads", limit=client.download_limit, most=most, many=many, is_checked=is_checked
+        )
     except RequestError as error:
         if error.type == "notFound":
             raise BlobNotFoundError(f"The server does not have the blob {blob_id}.") from error
         raise
 
 
-async def download_whole(client: Client, account_id: str, blob_id: str, **how: Unpack[_How]) -> bytes:
+async def download_whole(client: Client, account_id: str, blob_id: str, *, is_checked: bool = False, **how: Unpack[_How]) -> bytes:
     """Return the bytes of a blob; raise what `download` raises."""
     pieces: list[bytes] = []
-    await download(client, account_id, blob_id, pieces.append, **how)
+    await download(client, account_id, blob_id, pieces.append, is_checked=is_checked, **how)
     return b"".join(pieces)
+
+
+def _sendable(media_type: str) -> str:
+    """Return a media type that a header can hold: one of a `data:` URI may hold anything, line ends too."""
+    return media_type if media_type.isascii() and media_type.isprintable() and "/" in media_type else BINARY
 
 
 def _usable(template: str, purpose: str, **values: str) -> str:

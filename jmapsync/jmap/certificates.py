@@ -48,14 +48,15 @@ class Certificates:
         self._loaded = True
 
     def locations(self) -> tuple[str | None, str | None]:
-        """Return the file and the directory that the certificates are in, as far as there are such; see `load`."""
+        """Return the file and the directories (as SSL_CERT_DIR lists them) that the certificates are in, if any; see `load`."""
         paths = ssl.get_default_verify_paths()
+        directories = os.environ.get(paths.openssl_capath_env) or paths.capath
         file = os.environ.get(paths.openssl_cafile_env) or paths.cafile
-        if not file and not paths.capath:
+        if not file and not directories:
             import certifi  # noqa: PLC0415  # as above
 
             file = certifi.where()
-        return file, paths.capath
+        return file, directories
 
 
 def _load_file(context: ssl.SSLContext, file: str, variable: str, directory: str | None) -> None:

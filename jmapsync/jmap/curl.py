@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jmapsync.jmap.certificates import OTHER_NAME, is_no_tls, not_tls, untrusted
-from jmapsync.jmap.curl_loop import CurlLoop
+from jmapsync.jmap.curl_loop import CONNECTIONS, CurlLoop
 from jmapsync.jmap.curl_transfer import Octets, Transfer
 from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.inflating import codings_for
@@ -76,6 +76,7 @@ class CurlTransport:
         self._active: dict[Transfer, CurlLoop] = {}
         self._asked: dict[Origin, asyncio.Event] = {}
         """Whether the first answer of a host came, which shows whether it speaks HTTP/2."""
+        self._turns: dict[Origin, asyncio.Semaphore] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._is_idle = False
         """Whether nothing was under way when that timer was set."""
@@ -97,12 +98,14 @@ class CurlTransport:
         """
         address, proxy = _checked(url), self._main.proxies.for_url(url)
         origin = Origin.of(address)
-        await self._learn(origin)
-        self._traffic.requests += 1
-        await self._traffic.turn()
-        transfer = self._free.pop() if self._free else self._new_transfer()
-        loop = self._loop = self._loop or CurlLoop(self._traffic.limit)
-        with contextlib.ExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._main.in_flight())
+            await self._learn(origin)
+            await stack.enter_async_context(self._turn(origin))
+            self._traffic.requests += 1
+            await self._traffic.turn()
+            transfer = self._free.pop() if self._free else self._new_transfer()
+            loop = self._loop = self._loop or CurlLoop(self._traffic.limit)
             stack.callback(self._put_back, transfer, loop)
             reading = Octets(content) if isinstance(content, bytes) else stack.enter_context(content.open()) if content else None
             transfer.begin(url, reading, sink, most, bounds=self._main.bounds, now=loop.time())
@@ -123,6 +126,12 @@ class CurlTransport:
         _log.debug("%s %s %d%s", method, url, reply.status, " by HTTP/2" if reply.is_multiplexed else "")
         await self._traffic.turn()
         return reply
+
+    def _turn(self, origin: Origin) -> asyncio.Semaphore | contextlib.nullcontext[None]:
+        """Return what lets a request wait until a connection is free: in libcurl, that time would count for connecting."""
+        if self._main.multiplexed.get(origin):
+            return contextlib.nullcontext()
+        return self._turns.setdefault(origin, asyncio.Semaphore(CONNECTIONS))
 
     async def _learn(self, origin: Origin) -> None:
         """Let the first request to a host go alone for a moment: its answer shows whether others need their own connections."""
@@ -166,6 +175,8 @@ class CurlTransport:
     ) -> None:
         """Give a handle what is this request's own; `size` is that of the content, if it has any."""
         lines = [f"{name}: {value}" for name, value in headers.items()]
+        if not all(line.isascii() and line.isprintable() for line in lines):
+            raise ValueError("A header holds what none may hold.")  # libcurl would send line ends as they are
         lines += ["Expect:"]
         handle.setopt(pycurl.URL, address)
         handle.setopt(pycurl.HTTPHEADER, lines)
@@ -280,8 +291,8 @@ def _checked(url: str) -> str:
 def _error(transfer: Transfer, proxy: Proxy | None, code: int, text: str) -> JmapsyncError:
     """Return what libcurl's code and text mean, as `transport` has it of httpx's exceptions."""
     handle, url, bounds = transfer.handle, transfer.url, transfer.bounds
-    why = text.rstrip(".")[:200] or f"libcurl's error {code}"
-    if code in _UNUSABLE:
+    why = text.rstrip(".")[:200] or (f"libcurl's error {code}" if code else "the head of the answer is cut short")
+    if code in _UNUSABLE and not transfer.is_sent:  # afterwards it is the server's answer that is no HTTP
         return unusable(url)
     if code == _UNTRUSTED or (code == _TLS and is_no_tls(why)):
         return _tls_error(transfer, code, why)

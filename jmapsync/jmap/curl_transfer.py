@@ -109,9 +109,12 @@ class Transfer:
     # the request
 
     def note_sent(self, *_addresses: object) -> int:
-        """Note that there is a connection and the request goes out."""
+        """Note that there is a connection and the request goes out; end it if a part of an answer was used already.
+
+        libcurl repeats a request where an HTTP/2 server wants HTTP/1.1 (HTTP_1_1_REQUIRED), in the middle of an answer too.
+        """
         self.is_sent = True
-        return int(pycurl.PREREQFUNC_OK)
+        return int(pycurl.PREREQFUNC_ABORT if self._raw else pycurl.PREREQFUNC_OK)
 
     def give(self, most: int) -> bytes | int:
         """Return the next octets of the content, none at its end."""
@@ -182,13 +185,15 @@ class Transfer:
 
     def _read_head(self) -> None:
         """Read the last head; raise `ServerError` for a content coding that was not requested."""
-        starts = [at for at, line in enumerate(self.lines) if line.startswith(b"HTTP/")]
+        starts = self._heads()
         if not starts:
             return
         self._version, _, rest = _text(self.lines[starts[-1]]).partition(" ")
         code, _, self._reason = rest.partition(" ")
         headers = self._headers
         for line in self.lines[starts[-1] + 1 :]:
+            if not line.strip():
+                break  # what follows are trailers
             name, colon, value = _text(line).partition(":")
             if colon:
                 name, value = name.lower(), value.strip()
@@ -221,10 +226,15 @@ class Transfer:
         return now >= self._until
 
     def _is_head_whole(self) -> bool:
-        """Return whether the head of the last answer arrived."""
-        if not self.lines or self.lines[-1].strip():
-            return bool(self._raw)  # there may be trailers
+        """Return whether the head of the last answer arrived; trailers may have followed it."""
+        head = self.lines[max(self._heads(), default=0) :]
+        if not any(not line.strip() for line in head):
+            return bool(self._raw)
         return int(self.handle.getinfo(pycurl.RESPONSE_CODE)) >= _LEAST_FINAL
+
+    def _heads(self) -> list[int]:
+        """Return where heads begin among the lines."""
+        return [at for at, line in enumerate(self.lines) if line.startswith(b"HTTP/")]
 
     @property
     def has_trickled(self) -> bool:
@@ -243,7 +253,7 @@ class Transfer:
             heads = self.handle.getinfo(pycurl.HEADER_SIZE) + self.handle.getinfo(pycurl.REQUEST_SIZE) - self._sent
             limit.take(max(0, heads))  # the size of a request includes its content
         if not self._status and self._is_head_whole():
-            with contextlib.suppress(ServerError) if not self._is_success else contextlib.nullcontext():
+            with contextlib.suppress(ServerError):  # there is no body to decode
                 self._read_head()
         is_failure = bool(self._status) and not self._is_success
         if self._failure is not None and not (is_failure and isinstance(self._failure, ServerError)):

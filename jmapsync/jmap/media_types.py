@@ -1,4 +1,4 @@
-"""Accept headers: James before 3.9 answers requests that do not name this version of JMAP with 404."""
+"""Media types, and Accept headers: James before 3.9 answers requests that do not name this version of JMAP with 404."""
 
 from __future__ import annotations
 
@@ -8,3 +8,5 @@ ANYTHING = f"{JSON}, */*"
 """The Accept of downloads."""
 EVENTS = f"{JSON}, text/event-stream"
 """The Accept of an event stream."""
+BINARY = "application/octet-stream"
+"""What is sent or asked for without a type of its own."""

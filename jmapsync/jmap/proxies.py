@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _PORT = 1080
 """What curl takes where a proxy is named without a port; 443 for one that is reached by https."""
 _HTTPS_PORT = 443
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?")
+"""A host of which httpx and libcurl read the same: libcurl's message on any other one quotes the password."""
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -104,14 +107,25 @@ def _proxy(variable: str, value: str) -> Proxy:
     scheme = parts.scheme.lower()
     if scheme not in _SCHEMES:
         raise _unusable(variable, f"proxies by {scheme[:20]!r} are not supported", f"Use one of {', '.join(_SCHEMES)}.")
-    if not host or port == 0 or not value.isprintable() or " " in value:
+    host = _ascii(host)
+    if not _HOST.fullmatch(host) or port == 0 or not value.isprintable() or " " in value:
         raise _unusable(variable, "it names no host that can be reached")
     if parts.query or parts.fragment or parts.path.strip("/"):
         raise _unusable(variable, "something follows its host and port", _ENCODE)
     port = port or (_HTTPS_PORT if scheme == "https" else _PORT)
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    user = parts.netloc.rpartition("@")[0]
+    user = quote(parts.netloc.rpartition("@")[0], safe="%:@!$&'()*+,;=")
+    if not unquote(user).isprintable():
+        raise _unusable(variable, "its user name or password holds control characters")
     return Proxy(f"{scheme}://{user}{'@' if user else ''}{place}", place, variable)
+
+
+def _ascii(host: str) -> str:
+    """Return the ASCII form of a host (RFC 5890), nothing where it has none."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return ""
 
 
 _ENCODE = "In a password, the characters # / ? @ and : are written as %23 %2F %3F %40 and %3A."

@@ -167,28 +167,36 @@ class Transport:
             self.certificates.load()
         proxy = self.proxies.for_url(url)
         client = self._client(proxied=proxy is not None)
+        with self.in_flight():
+            self._in_use[client] += 1
+            try:
+                build = partial(
+                    client.build_request, method, url, headers={"Accept-Encoding": codings_for(parts.hostname or ""), **headers}
+                )
+                response = await self._send(client, build, content, url=url, proxy=proxy)
+                self.multiplexed[Origin.of(url)] = response.http_version == "HTTP/2"
+                try:
+                    yield response
+                finally:
+                    if not response.is_closed and response.http_version == "HTTP/2":
+                        self._retire(client)  # unread data would fill the flow-control window of other streams
+                    await response.aclose()
+            finally:
+                self._in_use[client] -= 1
+                if not self._in_use[client]:
+                    del self._in_use[client]
+                    if client not in self._clients.values():
+                        await client.aclose()
+
+    @contextlib.contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Count the task that runs now as one whose request `aclose` has to end."""
         sender = asyncio.current_task()
-        self._in_use[client] += 1
         self._senders[sender] += 1
         try:
-            build = partial(
-                client.build_request, method, url, headers={"Accept-Encoding": codings_for(parts.hostname or ""), **headers}
-            )
-            response = await self._send(client, build, content, url=url, proxy=proxy)
-            self.multiplexed[Origin.of(url)] = response.http_version == "HTTP/2"
-            try:
-                yield response
-            finally:
-                if not response.is_closed and response.http_version == "HTTP/2":
-                    self._retire(client)  # unread data would fill the flow-control window of other streams
-                await response.aclose()
+            yield
         finally:
             self._senders -= Counter((sender,))
-            self._in_use[client] -= 1
-            if not self._in_use[client]:
-                del self._in_use[client]
-                if client not in self._clients.values():
-                    await client.aclose()
 
     async def _send(
         self,

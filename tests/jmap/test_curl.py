@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import pytest
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap import blobs, curl
 from jmapsync.jmap.auth import BasicCredential, BearerCredential
+from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.curl import CurlTransport
+from jmapsync.jmap.curl_loop import CONNECTIONS
 from jmapsync.jmap.exchange import STREAMS
+from jmapsync.jmap.hosts import Origin
+from jmapsync.jmap.replies import BrokenOffError
 from jmapsync.jmap.session import Session
-from jmapsync.jmap.transport import KEPT_CONNECTIONS
+from jmapsync.jmap.transport import KEPT_CONNECTIONS, Transport
 from tests.jmap.peer import Answer, Peer, session_object
 from tests.jmap.test_tls import authority, server_context
 from tests.jmap.wild import head, wild
@@ -42,8 +47,8 @@ def client(origin: str) -> Client:
     return Client(f"{origin}/session", BearerCredential("fmu1-sesame"), session=session, max_wait=0)
 
 
-async def get(c: Client, blob: str) -> bytes:
-    return await blobs.download_whole(c, "alice", blob, name="x", media_type="y", many=True)
+async def get(c: Client, blob: str, *, is_checked: bool = True) -> bytes:
+    return await blobs.download_whole(c, "alice", blob, name="x", media_type="y", is_checked=is_checked)
 
 
 async def test_a_host_gets_no_more_than_sixteen_connections(peer: Peer) -> None:
@@ -200,6 +205,113 @@ async def test_connections_that_nothing_uses_are_closed(peer: Peer, monkeypatch:
         while transport._loop is not None:  # noqa: ASYNC110 # as above
             await asyncio.sleep(0.01)
         assert await get(c, "G") == b"mail"
+
+
+class Broken:
+    """An HTTP/2 server whose first streams end by RST_STREAM in the middle of the body; then the answers are whole."""
+
+    def __init__(self, error: int, times: int) -> None:
+        self.error = error
+        self.left = times
+        self.asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if writer.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            while await head(reader):
+                self.asked += 1
+                writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\nwhole mail")
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        writer.write(connection.data_to_send())
+        while data := await reader.read(1 << 16):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.StreamEnded):
+                    self.asked += 1
+                    self.left -= 1
+                    connection.send_headers(event.stream_id, [(":status", "200")])
+                    if self.left >= 0:
+                        connection.send_data(event.stream_id, b"whole")
+                        connection.reset_stream(event.stream_id, self.error)
+                    else:
+                        connection.send_data(event.stream_id, b"whole mail", end_stream=True)
+            writer.write(connection.data_to_send())
+
+
+async def test_what_libcurl_asks_for_again_by_http_1_is_not_appended_to_what_came(authority: trustme.CA) -> None:
+    server = Broken(h2.errors.ErrorCodes.HTTP_1_1_REQUIRED, 1)
+    async with wild(server.serve, server_context(authority, "h2", "http/1.1")) as host, client(f"https://{host}") as c:
+        with pytest.raises(BrokenOffError, match="stopped answering"):
+            await get(c, "G")
+        assert await get(c, "G") == b"whole mail"
+
+
+async def test_a_body_that_ends_by_a_reset_without_an_error_is_not_taken_for_whole(authority: trustme.CA) -> None:
+    server = Broken(h2.errors.ErrorCodes.NO_ERROR, 2)
+    async with wild(server.serve, server_context(authority, "h2", "http/1.1")) as host, client(f"https://{host}") as c:
+        with pytest.raises(BrokenOffError):
+            await get(c, "G", is_checked=False)
+        assert await get(c, "G", is_checked=False) == b"whole mail"
+        assert server.asked == 4  # each was asked for once more, by httpx
+        assert await get(c, "G") == b"whole mail"
+        assert server.asked == 5
+
+
+@pytest.mark.parametrize("body", [b"0\r\nX-Trailer: 1\r\n\r\n", b"4\r\nmail\r\n0\r\nX-Trailer: 1\r\n\r\n"])
+async def test_trailers_are_not_part_of_the_head(body: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+
+    async with wild(talk) as host, client(f"http://{host}") as c:
+        assert await get(c, "G") == (b"mail" if b"mail" in body else b"")
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 000 X\r\n\r\n", b"HTTP/1.1 200 X\r\nX: y\r\n"])
+async def test_what_is_no_whole_answer_of_http_is_no_wrong_address(answer: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(answer)
+
+    async with wild(talk) as host, client(f"http://{host}") as c:
+        with pytest.raises(BrokenOffError, match="stopped answering"):
+            await get(c, "G")
+
+
+async def test_waiting_for_a_free_connection_is_no_connecting(peer: Peer) -> None:
+    release = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await head(reader):
+            await release.wait()
+            writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 4\r\n\r\nmail")
+
+    transport = Transport(user_agent="x", bounds=Bounds(connect=0.3))
+    async with wild(talk) as host:
+        transport.multiplexed[Origin.of(f"http://{host}")] = False
+        many = transport.for_many()
+        asked = [asyncio.create_task(many.fetch("GET", f"http://{host}/", {}, most=100)) for _ in range(CONNECTIONS + 2)]
+        await asyncio.sleep(1)  # a longer pause changes nothing
+        assert not any(task.done() for task in asked)
+        release.set()
+        assert {reply.body for reply in await asyncio.gather(*asked)} == {b"mail"}
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("value", ["image/png\r\nX-Other: 1", "image/\u00fc", "image/png\0", "", "png"])
+async def test_a_media_type_that_no_header_can_hold_is_not_sent(peer: Peer, value: str) -> None:
+    peer.on("/upload/alice/", Answer.json({"blobId": "G", "size": 4, "type": "x"}))
+    async with client(peer.url) as c:
+        await blobs.upload(c, "alice", b"mail", value)
+    assert peer.seen[0].headers["content-type"] == "application/octet-stream"
+    assert "x-other" not in peer.seen[0].headers
+
+
+async def test_no_header_ends_within_its_value(peer: Peer) -> None:
+    transport = Transport(user_agent="x")
+    with pytest.raises(ValueError, match="header"):
+        await transport.for_many().fetch("GET", f"{peer.url}/session", {"X": "a\r\nY: b"}, most=100)
+    assert not peer.seen
+    await transport.aclose()
 
 
 @pytest.mark.parametrize(

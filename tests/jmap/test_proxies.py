@@ -43,6 +43,8 @@ def passes_by(no_proxy: str, host: str) -> bool:
         ({"HTTPS_PROXY": "https://p"}, "p:443"),
         ({"HTTPS_PROXY": "http://[::1]:8080/"}, "[::1]:8080"),
         ({"HTTPS_PROXY": "http://me:p%40ss@p:1"}, "p:1"),
+        ({"HTTPS_PROXY": "http://m\u00fc:s\u00e9%20@b\u00fccher.example:1"}, "xn--bcher-kva.example:1"),
+        ({"HTTPS_PROXY": "http://[fe80::1%eth0]:1"}, "[fe80::1%eth0]:1"),
         ({"ALL_PROXY": "socks5h://p"}, "p:1080"),
         ({"ALL_PROXY": "socks5://me:secret@p:9050"}, "p:9050"),
         ({"ALL_PROXY": "a", "HTTPS_PROXY": "b", "https_proxy": "c"}, "c:1080"),
@@ -93,6 +95,11 @@ def test_what_passes_by_the_proxy(no_proxy: str, host: str, expected: bool) -> N
         "http://me:s3cr#t@proxy:3128",
         "http://me:s3cr/t@proxy:3128",
         "http://me:s3cr?t@proxy:3128",
+        "http://me:s3cret@pro{xy}:3128",
+        "http://me:s3cret@proxy^:3128",
+        "http://me:s3cret@pro%20xy:3128",
+        "http://me:s3cret@\u00e9" + "x" * 80 + ":3128",
+        "http://me:s3%00cret@proxy:3128",
         "http://proxy:port",
         "http://proxy:99999",
         "http://proxy:0",
@@ -211,3 +218,9 @@ async def test_a_proxy_that_refuses_is_named_as_the_proxy(monkeypatch: pytest.Mo
                 await client.session()
     assert asked[0].startswith(b"CONNECT mail.example.com:443 ")
     assert b"token" not in asked[0]
+
+
+def test_a_password_that_is_not_ascii_is_sent_as_utf_8() -> None:
+    proxy = Proxies.of({"HTTPS_PROXY": "http://m\u00fc:s\u00e9%40!@proxy:1"}).for_url(URL)
+    assert proxy is not None
+    assert proxy.url == "http://m%C3%BC:s%C3%A9%40!@proxy:1"

@@ -145,6 +145,22 @@ async def test_certificates_that_cannot_be_read_are_a_mistake_in_the_variable_th
 
 
 @pytest.mark.usefixtures("either_client")
+async def test_certificates_are_sought_in_every_directory_of_the_variable(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    authority.cert_pem.write_to_path(tmp_path / "second" / "ca.pem")
+    subprocess.run(["openssl", "rehash", tmp_path / "second"], check=True)  # noqa: ASYNC221  # a moment
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/first:{tmp_path}/second")
+    peer = prepared()
+    await peer.start(server_context(authority))
+    await fetch(peer.url)
+    await peer.stop()
+
+
+@pytest.mark.usefixtures("either_client")
 async def test_an_encrypted_server_cannot_redirect_to_an_unencrypted_one(authority: trustme.CA, peer: Peer) -> None:
     safe = await Peer().start(server_context(authority))
     safe.on("/session", redirect(f"{peer.url}/session"))

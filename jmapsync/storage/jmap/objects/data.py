@@ -9,6 +9,7 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.formats.large_data import decode
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole, get_blobs, upload
 from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.media_types import BINARY
 from jmapsync.storage.jmap.caller import Pace
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.objects.forms import BLOB, strings
@@ -70,10 +71,7 @@ class Data:
     async def upload(self, uris: Iterable[str]) -> dict[str, str]:
         """Upload the data of `data:` URIs and return the blobs' ids by URI. Raises what `jmap.blobs.upload` raises."""
         data = {uri: found for uri in dict.fromkeys(uris) if (found := decode(uri)) is not None}
-        acts = [
-            upload(self._client, self._account.id, octets, media_type or "application/octet-stream")
-            for media_type, octets in data.values()
-        ]
+        acts = [upload(self._client, self._account.id, octets, media_type or BINARY) for media_type, octets in data.values()]
         return {uri: blob.blob_id for uri, blob in zip(data, await together(acts), strict=True)}
 
 
@@ -96,7 +94,7 @@ def _inlined(value: Any, blobs: Mapping[str, bytes]) -> Any:  # noqa: ANN401 # a
     result = {}
     for name, part in value.items():
         if isinstance(part, str) and part.startswith(BLOB):
-            media_type = next((value[each] for each in _TYPES if isinstance(value.get(each), str)), "application/octet-stream")
+            media_type = next((value[each] for each in _TYPES if isinstance(value.get(each), str)), BINARY)
             octets = base64.b64encode(blobs[part.removeprefix(BLOB)]).decode("ascii")
             result[name] = f"data:{media_type};base64,{octets}"
         else:
