@@ -167,7 +167,7 @@ class Target:
         self._kept: dict[str, list[str]] = {}
         self._texts: dict[str, str] = {}
         self._used: dict[str, bool] = {}
-        self._named: set[object] = set()
+        self._named: set[str] = set()
         self._years: dict[str, int] = {}
         self._clock = Clock()
         self.moments: list[str] = []
@@ -187,7 +187,8 @@ class Target:
             uid = str(item.get("uid"))
             self._years[uid] = min(year_of(item), self._years.get(uid, HORIZON))
             for held in (item, *_patches(item)):
-                self._named.update(held.get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone"))
+                zones = (held.get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone"))
+                self._named.update(zone for zone in zones if isinstance(zone, str))
 
     def _read(self, item: Object) -> None:
         kept = item.get("iCalendar")

@@ -45,6 +45,8 @@ def read_schedule(  # noqa: C901  # a branch a form of time
                 f"The start of the event is no date: {given[0].value[:40]}." if given else "The event has no start."
             )
         start = recurrence
+    if start is not None and start.form == "local" and start.zone is None and start.tzid is None and "DTEND" in times:
+        start = _in_zone_of_end(start, read_moment(times["DTEND"][0], source))
     main = next((moment for moment in (start, due) if moment is not None and moment.form != "date"), None)
     zone = None if main is None else main.zone
     whole_days = main is None and (start or due) is not None
@@ -73,6 +75,11 @@ def read_schedule(  # noqa: C901  # a branch a form of time
             item["showWithoutTime"] = True
     first = start or due
     return Series(clock, MIDNIGHT if first is None else first.local[10:])
+
+
+def _in_zone_of_end(start: Moment, end: Moment | None) -> Moment:
+    """Return a start without a zone in the zone of its end, as khal reads it."""
+    return start if end is None or end.zone is None else start._replace(zone=end.zone, tzid=end.tzid)
 
 
 def _only(reading: Reading, times: Times, name: str, source: Source) -> Moment | None:

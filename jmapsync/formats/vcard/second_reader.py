@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 UNPARSED: Final = "x-jmapsync-unparsed"
 """The property that keeps a line which is not a content line."""
-_LONGEST: Final = 1_000_000
+_LONGEST: Final = 300_000
 """Octets of a card that is tried: vobject takes a millisecond for a kilobyte."""
 
 
