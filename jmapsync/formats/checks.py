@@ -101,6 +101,7 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 _SETS = ("contexts", "features", "keywords", "categories", "members", "roles")
 """Properties that are sets: maps of names to true."""
 _TIMED = frozenset({"Event", "Task"})
+_CONTAINERS = (dict, list)
 _PATCHES = ("recurrenceOverrides",)
 """Properties of events and tasks that hold patches; a plain name in one is a property of the item."""
 _LARGEST = (1 << 53) - 1
@@ -119,20 +120,17 @@ def check_object(item: Any) -> None:  # noqa: ANN401 # any JSON value
         changed = sum(1 for patch in overrides.values() if patch and patch != {"excluded": True})
         if changed > OVERRIDES:
             raise MalformedError(f"More than {OVERRIDES:,} occurrences of its series differ from the others.")
-    count, level = 0, [item]
-    for _ in range(DEPTH):
+    count, level = 0, [item] if isinstance(item, _CONTAINERS) else []
+    for depth in range(DEPTH):
         below: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
+            below.extend(value.values() if isinstance(value, dict) else value)
         count += len(below)
         if count > VALUES:
             raise MalformedError(f"It holds more than the {VALUES:,} values that are converted.")
-        if not below:
+        level = [value for value in below if isinstance(value, _CONTAINERS)]
+        if not below or (not level and depth < DEPTH - 1):
             return
-        level = below
     raise MalformedError(f"Its objects lie inside each other more than {DEPTH} deep.")
 
 

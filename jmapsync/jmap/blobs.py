@@ -34,6 +34,8 @@ CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 _SMALL = 1 << 16
 """Octets up to which a blob is rather sent together with others, in Base64, than in a round trip of its own."""
+_USEFUL = 1 << 14
+"""Octets that a server has to take at least. Cyrus 3.12 takes 4,096, and no later request may use what it made of them."""
 _UPLOADED_AT_ONCE = 1 << 20
 """Octets of the contents of one Blob/upload."""
 _MOST_ADDRESSES = 5
@@ -156,6 +158,8 @@ async def upload_together(client: Client, account_id: str, contents: Mapping[str
     offered = account.capabilities.get(BLOB)
     largest = offered.get("maxSizeBlobSet") if isinstance(offered, dict) else None
     most = min(_SMALL, session.limits.max_size_upload, largest if isinstance(largest, int) else _SMALL)
+    if most < _USEFUL:
+        return {}
     small = {name: content for name, content in contents.items() if len(content) <= most}
     if len(small) <= session.limits.max_concurrent_upload:
         return {}

@@ -214,11 +214,11 @@ def blob_upload(seen: Seen) -> Answer:
 
 async def test_small_blobs_are_uploaded_together(peer: Peer) -> None:
     contents = {name: name.encode() * 9 for name in ("a", "b", "c", "d", "cut", "refused")}
-    account = {"name": "Alice", "isPersonal": True, "isReadOnly": False, "accountCapabilities": {BLOB: {"maxSizeBlobSet": 100}}}
+    account = {"name": "Alice", "isPersonal": True, "isReadOnly": False, "accountCapabilities": {BLOB: {"maxSizeBlobSet": 20_000}}}
     peer.offer_session(capabilities={CORE: {}, BLOB: {}}, accounts={"alice": account})
     peer.on("/api", blob_upload)
     async with client(peer) as c:
-        uploaded = await upload_together(c, "alice", {**contents, "large": b"x" * 101}, "text/plain")
+        uploaded = await upload_together(c, "alice", {**contents, "large": b"x" * 20_001}, "text/plain")
     assert {name: one.blob_id for name, one in uploaded.items()} == {name: f"G{name}" for name in "abcd"}
     [seen] = peer.seen_at("/api")
     assert sorted(seen.calls[0][1]["create"]) == sorted(contents)
@@ -229,6 +229,14 @@ async def test_blobs_that_cannot_be_uploaded_together_are_left_to_be_uploaded_si
     peer.on("/api", refusal)
     async with client(peer) as c:
         assert await upload_together(c, "alice", {str(n): b"x" for n in range(9)}, "text/plain") == {}
+
+
+async def test_nothing_is_uploaded_together_where_hardly_anything_may_be(peer: Peer) -> None:
+    account = {"name": "Alice", "isPersonal": True, "isReadOnly": False, "accountCapabilities": {BLOB: {"maxSizeBlobSet": 4096}}}
+    peer.offer_session(capabilities={CORE: {}, BLOB: {}}, accounts={"alice": account})
+    async with client(peer) as c:
+        assert await upload_together(c, "alice", {str(n): b"x" for n in range(9)}, "text/plain") == {}
+    assert not peer.seen_at("/api")
 
 
 async def test_as_many_blobs_as_go_at_the_same_time_are_not_uploaded_together(peer: Peer) -> None:

@@ -23,7 +23,7 @@ ROUND_TRIP = 0.15
 Result = TypeVar("Result")
 
 
-class _Line(DirectTransport):
+class Line(DirectTransport):
     """Answers each request one round trip later; requests sent at the same time are answered at the same time."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -57,6 +57,6 @@ def counted_mirror(server: DemoServer, base: Path) -> tuple[Mirror, Counter]:
     """Return a mirror of a server that is not listening, and the counter of its round trips."""
     counter = Counter()
     url = f"http://127.0.0.1:1{server.service.dialect.session_path}"
-    line = _Line(server.endpoints.application())
+    line = Line(server.endpoints.application())
     mirror = Mirror(url, "demo", "demo", base / "mail", base / "state", transport=line, runner=counter.run)
     return mirror, counter

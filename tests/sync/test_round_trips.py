@@ -69,7 +69,10 @@ def test_no_run_waits_for_more_round_trips_than_it_needs(tmp_path: Path, dialect
 
     for _ in range(100):
         mirror.drop("INBOX", message().replace(b"\r\n", b"\n"))
-    assert line.sync() == (3, 3)  # the observation, the uploads together, the import
+    if dialect == "cyrus312":  # of what it takes together, no later request may use anything
+        assert line.sync() == (1 + 100 // line.server.limits.max_concurrent_upload + 1, 102)
+    else:
+        assert line.sync() == (3, 3)  # the observation, the uploads together, the import
     assert line.sync() == (1, 1)
 
 

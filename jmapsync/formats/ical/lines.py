@@ -38,7 +38,10 @@ class Component:
 
     def first(self, name: str) -> Line | None:
         """Return the first line with a name."""
-        return next((line for line in self.lines if line.name == name), None)
+        for line in self.lines:  # a generator takes twice as long, and this is asked a dozen times for each event
+            if line.name == name:
+                return line
+        return None
 
 
 def split_text(value: str) -> list[str]:

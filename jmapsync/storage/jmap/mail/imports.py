@@ -66,6 +66,8 @@ class Importer:
         """Whether the server takes no message without a keyword (James 3.8)."""
         self._single = False
         """Whether the server takes no message into several mailboxes at once (James 3.8)."""
+        self._together = True
+        """Whether what was uploaded together can be imported, as far as is known."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
@@ -103,7 +105,7 @@ class Importer:
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
         """Upload every body, small ones together; the client keeps to the number the server allows at the same time."""
         contents = {f"k{job.order.key}": job.body.data for job in jobs if job.body is not None and job.body.data is not None}
-        uploaded = await upload_together(self._client, self._account, contents, MEDIA_TYPE)
+        uploaded = await upload_together(self._client, self._account, contents, MEDIA_TYPE) if self._together else {}
         ready = [(job, uploaded[name]) for job in jobs if (name := f"k{job.order.key}") in uploaded]
         rest = [job for job in jobs if f"k{job.order.key}" not in uploaded]
         results = await together(self._upload_one(job) for job in rest)
@@ -188,11 +190,12 @@ class Importer:
                 receipts.append(Stale(job.order.key, "the server did not answer for it"))
             elif errors[name].existing_id in bound:
                 receipts.append(self._bound(job, bound[errors[name].existing_id]))
-            elif errors[name].type == "blobNotFound" and again:
+            elif again and _lacks_blob(errors[name]):
                 forgotten.append(job)
             else:
                 receipts.append(_not_created(job, errors[name]))
         if forgotten:
+            self._together = False
             ready = await self._upload(forgotten, receipts)
             receipts += await self._import(ready, again=False)
         return receipts
@@ -290,6 +293,11 @@ class Importer:
         except MethodError:
             return {}  # as they are, they are skipped by name
         return await self._existing([ref for _, ref in apart])
+
+
+def _lacks_blob(error: SetError) -> bool:
+    """Return whether a message was refused because the server does not know, or no longer knows, what was uploaded (Cyrus)."""
+    return error.type == "blobNotFound" or (error.type == "invalidProperties" and "blobId" in error.properties)
 
 
 def _not_created(job: Job, error: SetError) -> Receipt:

@@ -45,13 +45,14 @@ class Creator:
                 items[job.order.key] = json.loads(data)
         ready = [job for job in jobs if job.order.key in items]
         taken = await self._taken([str(item.get("uid") or "") for item in items.values()])
+        ahead = await self._sender.upload_ahead(item for item in items.values() if item.get("uid") not in taken)
         sent: list[Sent] = []
         for job in ready:
             item = items[job.order.key]
             try:
                 if item.get("uid") in taken:
                     raise UnsentError.refused(job, f"the server has something else under its uid {item['uid']}", Remedy.LATER)
-                sent.append(Sent(job, await self._sender.item(job, item)))
+                sent.append(Sent(job, await self._sender.item(job, item, ahead)))
             except UnsentError as unsent:
                 receipts.append(unsent.receipt)
         for some in await self._sender.split(sent):

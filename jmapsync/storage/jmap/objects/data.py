@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.errors import UnsupportedError
+from jmapsync.errors import JmapsyncError, LocalError, NetworkError, SignInError, UnsupportedError
 from jmapsync.formats.large_data import decode
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole, get_blobs, upload
 from jmapsync.jmap.failures import MethodError
@@ -70,9 +70,36 @@ class Data:
 
     async def upload(self, uris: Iterable[str]) -> dict[str, str]:
         """Upload the data of `data:` URIs and return the blobs' ids by URI. Raises what `jmap.blobs.upload` raises."""
-        data = {uri: found for uri in dict.fromkeys(uris) if (found := decode(uri)) is not None}
-        acts = [upload(self._client, self._account.id, octets, media_type or BINARY) for media_type, octets in data.values()]
+        data = _decoded(uris)
+        acts = [upload(self._client, self._account.id, octets, media_type) for octets, media_type in data.values()]
         return {uri: blob.blob_id for uri, blob in zip(data, await together(acts), strict=True)}
+
+    async def upload_ahead(self, uris: Iterable[str]) -> dict[str, str]:
+        """Upload the data of many objects at the same time, as far as the server takes them; return the blobs' ids by URI.
+
+        What it refuses is left out: `upload` then says why of each object. Raises what stops everything.
+        """
+        data = _decoded(uris)
+        if len(data) <= 1:
+            return {}
+        found: dict[str, str] = {}
+
+        async def one(uri: str) -> None:
+            try:
+                found[uri] = (await upload(self._client, self._account.id, *data[uri])).blob_id
+            except (SignInError, NetworkError, LocalError):
+                raise
+            except JmapsyncError:
+                return
+
+        await together(map(one, data))
+        return found
+
+
+def _decoded(uris: Iterable[str]) -> dict[str, tuple[bytes, str]]:
+    """Return octets and media types of `data:` URIs."""
+    every = {uri: decode(uri) for uri in dict.fromkeys(uris)}
+    return {uri: (one[1], one[0] or BINARY) for uri, one in every.items() if one is not None}
 
 
 def data_uris(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value

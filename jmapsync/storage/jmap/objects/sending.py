@@ -21,7 +21,7 @@ from jmapsync.storage.jmap.objects.forms import ASIDE, strings
 from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jmapsync.formats.objects import Object, Patch
     from jmapsync.planner.model import Version
@@ -151,9 +151,13 @@ class Sender:
 
     # what is sent
 
-    async def item(self, job: Job, item: Object) -> dict[str, Any]:
-        """Return a new object as the server takes it. Raises UnsentError."""
-        blobs = await self._uploaded(job, item)
+    async def upload_ahead(self, values: Iterable[Any]) -> dict[str, str]:
+        """Upload the data inside many values at the same time; return blob ids by URI. Raises what stops everything."""
+        return await self._data.upload_ahead(uri for value in values for uri in self._uris_to_upload(value))
+
+    async def item(self, job: Job, item: Object, ahead: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return a new object as the server takes it; `ahead` are blob ids of what was uploaded. Raises UnsentError."""
+        blobs = await self._uploaded(job, item, ahead or {})
         try:
             return {**self._reader.dialect.down(item, blobs), **self.members(job)}
         except MalformedError as error:
@@ -161,19 +165,23 @@ class Sender:
 
     async def patch(self, job: Job, patch: Patch, form: Object, given: Object) -> dict[str, Any]:
         """Return a patch of a normal form as the server takes it, of the object as it gave it. Raises UnsentError."""
-        blobs = await self._uploaded(job, patch)
+        blobs = await self._uploaded(job, patch, {})
         try:
             return dict(self._reader.dialect.down_patch(patch, form, given, blobs))
         except MalformedError as error:
             raise UnsentError.refused(job, str(error)) from error
 
-    async def _uploaded(self, job: Job, value: Any) -> dict[str, str]:  # noqa: ANN401 # any JSON value
-        """Upload the data inside a value, where the server takes none in place or it is too much; return blob ids by URI."""
+    def _uris_to_upload(self, value: Any) -> list[str]:  # noqa: ANN401 # any JSON value
+        """Return the data inside a value that go as blobs, because the server takes none in place or they are too much."""
         uris = data_uris(value)
-        if not uris or self._inline or not (self._reader.dialect.uploads or sum(map(len, uris)) > LARGE):
-            return {}
+        return uris if uris and not self._inline and (self._reader.dialect.uploads or sum(map(len, uris)) > LARGE) else []
+
+    async def _uploaded(self, job: Job, value: Any, ahead: Mapping[str, str]) -> dict[str, str]:  # noqa: ANN401 # any JSON value
+        """Upload the data inside a value that were not ahead of it; return blob ids by URI."""
+        uris = self._uris_to_upload(value)
+        ready = {uri: ahead[uri] for uri in uris if uri in ahead}
         try:
-            return await self._data.upload(uris)
+            return ready | await self._data.upload(uri for uri in uris if uri not in ready)
         except (SignInError, NetworkError, LocalError):
             raise
         except RequestError as error:

@@ -9,8 +9,12 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.content import read_content
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from jmapsync.storage.jmap.objects.data import Data
 from jmapsync.storage.port import Created, Refused
 from tests.kit.object_side_driver import PHOTO, PNG, ObjectSideDriver
+from tests.kit.round_trips import Counter, Line
 from tests.storage.jmap.objects.things import thing
 
 if TYPE_CHECKING:
@@ -135,3 +139,20 @@ def test_a_photo_larger_than_an_upload_is_quarantined_by_name(server: DemoServer
     room.client.expire_session()
     bad, good = room.write(room.to_create(card(LARGE)), room.to_create(thing("contacts", "other")))
     assert (type(bad), "larger than the server takes" in bad.why, type(good)) == (Refused, True, Created)
+
+
+def test_the_photos_of_many_new_cards_are_uploaded_at_the_same_time(server: DemoServer) -> None:
+    server.limits.max_concurrent_upload, server.limits.max_size_upload = 4, 1000
+    photos = [f"data:image/png;base64,{base64.b64encode(PNG + bytes([number])).decode()}" for number in range(12)]
+    counter, line = Counter(), Line(server.endpoints.application())
+
+    async def upload() -> dict[str, str]:
+        async with Client(server.url, BasicCredential("demo", "demo"), transport=line) as client:
+            account = (await client.session()).account_for("urn:ietf:params:jmap:contacts")
+            return await Data(client, account).upload_ahead([*photos, LARGE])
+
+    found = counter.run(upload())
+    assert counter.sequential == 1 + 12 // 4  # the session, and four at a time
+    assert {uri: read_content(server.account.blobs[ref])[-1] for uri, ref in found.items()} == dict(
+        zip(photos, range(12), strict=True)
+    )
