@@ -142,7 +142,7 @@ def test_a_photo_larger_than_an_upload_is_quarantined_by_name(server: DemoServer
 
 
 def test_the_photos_of_many_new_cards_are_uploaded_at_the_same_time(server: DemoServer) -> None:
-    server.limits.max_concurrent_upload, server.limits.max_size_upload = 4, 1000
+    server.limits.max_concurrent_upload, server.limits.max_size_upload = 4, 1_000_000
     photos = [f"data:image/png;base64,{base64.b64encode(PNG + bytes([number])).decode()}" for number in range(12)]
     counter, line = Counter(), Line(server.endpoints.application())
 
