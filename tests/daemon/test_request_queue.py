@@ -74,3 +74,9 @@ async def test_a_run_is_the_hooks_only_where_nobody_else_wanted_it(trigger: Trig
     for hook in asked:
         requests.add(Options(), by_hook=hook)
     assert is_by_hook(trigger, requests.now()) is by_hook
+
+
+@pytest.mark.parametrize(("every_file", "expected"), [(False, frozenset({"INBOX"})), (True, None)])
+async def test_files_are_examined_in_the_folders_that_were_reported(every_file: bool, expected: frozenset[str] | None) -> None:
+    trigger = Trigger(folders=None, reported={"INBOX"}, every_file=every_file)
+    assert options_for(trigger, [], None).examined == expected

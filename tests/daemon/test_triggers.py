@@ -142,3 +142,16 @@ class TestFolders:
         hints.give_back(trigger)
         hints.wake("it is time for the slow trigger")
         assert (await hints.next()).folders is None
+
+    async def test_folders_that_were_reported_are_known_where_all_are_scanned(self) -> None:
+        """A file in them may have been edited in place, which no directory shows."""
+        hints = Hints(DEBOUNCE)
+        hints.touch("INBOX")
+        hints.wake("it is time for the slow trigger")
+        trigger = await hints.next()
+        assert (trigger.folders, trigger.reported, trigger.every_file) == (None, {"INBOX"}, False)
+        hints.touch("Lists")
+        hints.wake("inotify lost events", every_file=True)
+        hints.give_back(trigger)
+        trigger = await hints.next()
+        assert (trigger.reported, trigger.every_file) == ({"INBOX", "Lists"}, True)

@@ -25,6 +25,8 @@ class Player:
         self.safe: set[str] = set()
         self.doomed: set[str] = set()
         """Words that may be gone: destroyed on the server, or of an older version of an edited message."""
+        self.unseen: set[str] = set()
+        """Words of messages that were edited in place: a copy may reach the server before the edit is seen, as another message."""
         self._chance = random.Random(seed)
         self._count = 0
 
@@ -110,7 +112,9 @@ class Player:
         if file is None or sum(file.read_bytes() == other.read_bytes() for other in self.world.files()) > 1:
             return
         old = word_in(file.read_bytes())
-        self.world.edit_in_place(file, local_letter(self._word(), "Edited."))
+        word = self._word()
+        self.world.edit_in_place(file, local_letter(word, "Edited."))
+        self.unseen.add(word)
         self._doom(old)
 
     def backdate(self) -> None:
