@@ -89,7 +89,7 @@ def zone_notes(item: Object) -> tuple[str, ...]:
 
     found = dict.fromkeys(name for one in kept for name in zones_of_file(one))
     return tuple(
-        f"no zone of the IANA database has the rules of its time zone {name!r}; its times are converted." for name in found
+        f"no zone of the IANA database has the offsets of its time zone {name!r}; its times are converted." for name in found
     )
 
 

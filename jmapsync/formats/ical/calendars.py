@@ -19,7 +19,7 @@ from jmapsync.formats.ical.lines import Component, join, parse
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, Source, Target
-from jmapsync.formats.ical.own_zones import resolved, tzid_of
+from jmapsync.formats.ical.own_zones import is_equalled, resolved, tzid_of
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
@@ -217,13 +217,14 @@ def check_writable(item: Object) -> None:
 
 
 def zones_of_file(item: Object) -> list[str]:
-    """Return the TZIDs of an object whose rules no IANA zone has: its times are given in UTC, or in the nearest zone."""
+    """Return the TZIDs of an object that no IANA zone equals over its span: its times are given in UTC, or in the nearest zone."""
     target = Target([item])
     if not target.keeps:
         return []
     target.begin(item)
-    zones = [target.restored(item).get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone")]
-    return sorted({tzid_of(zone) for zone in zones if is_own(zone)})
+    own = target.restored(item)
+    zones = [own.get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone")]
+    return sorted({tzid_of(zone) for zone in zones if is_own(zone) and not is_equalled(own, zone)})
 
 
 def write_calendar(objects: list[Object]) -> bytes:

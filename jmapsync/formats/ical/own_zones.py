@@ -80,6 +80,11 @@ def restored(item: Object, kept: Mapping[str, str], year: int) -> Object:
     return item
 
 
+def is_equalled(item: Object, zone: str) -> bool:
+    """Return whether an IANA zone has the offsets of a zone of the file over the span of an object."""
+    return zone_of_span(tzid_of(zone), zone, *_span(item, zone)) is not None
+
+
 def _tries(item: Object, path: str, name: str, zone: str, text: str) -> Iterator[Object]:
     """Yield an object with a time in a zone of its file: as it is, and moved there."""
     yield {**item, name: text}

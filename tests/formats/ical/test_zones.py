@@ -260,9 +260,11 @@ class TestTime:
 def test_a_zone_that_only_the_file_defines_is_reported() -> None:
     data = file("DTSTART;TZID=Odd:20260101T120000", zones=fixed("Odd", "+0307"))
     [one_] = converted(data)
-    assert one_.left_out == ("no zone of the IANA database has the rules of its time zone 'Odd'; its times are converted.",)
+    assert one_.left_out == ("no zone of the IANA database has the offsets of its time zone 'Odd'; its times are converted.",)
     [other] = converted(file("DTSTART;TZID=mine:20260101T120000", zones=zone("mine", "-0500", "-0400", US)))
     assert other.left_out == ()
+    [serves] = converted(file("DTSTART;TZID=Old:20240320T120000", zones=zone("Old", "-0500", "-0400", OLD_US)))
+    assert serves.left_out == ()
 
 
 def test_every_display_name_has_the_offsets_of_its_key() -> None:
