@@ -80,3 +80,44 @@ def test_an_event_without_the_zones_that_it_names_or_sent_to_somebody_is_written
 
 def test_a_zone_named_over_a_fold_is_found() -> None:
     assert schedules("Event").is_fit(CALENDAR.replace(b"TZID=Europe/Berlin", b"TZID=Europe/\r\n Berlin"))
+
+
+OF_OUTLOOK = (
+    "BEGIN:VTIMEZONE\r\nTZID:W. Europe Standard Time\r\nBEGIN:STANDARD\r\nDTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\n"
+    "TZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\r\nEND:STANDARD\r\nBEGIN:DAYLIGHT\r\nDTSTART:16010101T020000\r\n"
+    "TZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nRRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+)
+OF_CALENDAR = "BEGIN:VOF_CALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n"
+STORED = {
+    "4gABf93bFcu4D5MuKtci2BoXhlORkk2nIrDq0g9tDfQ=": (
+        schedules("Event"),
+        (
+            f"{OF_CALENDAR}{OF_OUTLOOK}BEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\n"
+            "DTSTART;TZID=W. Europe Standard Time:20260105T100000\r\nDTEND;TZID=W. Europe Standard Time:20260105T110000\r\n"
+            "RRULE:FREQ=WEEKLY;UNTIL=20260301T090000Z\r\nEXDATE;TZID=W. Europe Standard Time:20260112T100000\r\n"
+            "SUMMARY:a\r\nLOCATION:b\r\nEND:VEVENT\r\nEND:VOF_CALENDAR\r\n"
+        ),
+    ),
+    "gpa7wnY4wJjZkl/J7HTjh9ntSUa8TSnj3VkE+52n/4s=": (
+        schedules("Task"),
+        (
+            f"{OF_CALENDAR}BEGIN:VTODO\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\nSTATUS:NEEDS-ACTION\r\nCOMPLETED:20260102T000000Z\r\n"
+            "SUMMARY:a\r\nEND:VTODO\r\nEND:VOF_CALENDAR\r\n"
+        ),
+    ),
+    "KrN2L0zmPEo0jTPcKf76YYUyxkH7lhiE8FJNOMntB8E=": (
+        cards("3.0"),
+        (
+            "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:urn:uuid:1\r\nN:Roe;Ida;;;\r\nFN:Ida Roe\r\nORG:Acme;\r\n"
+            "ADR;TYPE=HOME:;;Street 5;Town;;1234;\r\nBDAY:1963-09\r\nCATEGORIES:a,b\r\nEND:VCARD\r\n"
+        ),
+    ),
+}
+"""Files, and the digests that ledgers of earlier versions have of them."""
+
+
+@pytest.mark.parametrize("digest", STORED)
+def test_the_digest_of_a_stored_item_stays_the_same_over_an_upgrade(digest: str) -> None:
+    """Ledgers hold these digests: another one would make every item look edited."""
+    codec, text = STORED[digest]
+    assert codec.sense(codec.read(text.encode())) == digest
