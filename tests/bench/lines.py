@@ -41,7 +41,9 @@ http {{
   upstream jmap {{ server 127.0.0.1:{1}; keepalive 16; }}
   server {{
     listen 127.0.0.1:{2} ssl{3}; gzip on; gzip_types application/json; gzip_proxied any;
-    location / {{ proxy_pass http://jmap; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+    location / {{ proxy_pass http://jmap; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_hide_header Upgrade;  # which Cyrus sends, and HTTP/2 forbids
+    }}
   }}
 }}
 """
