@@ -24,7 +24,10 @@ _LONGEST: Final = 300_000
 
 def read_with_vobject(data: bytes, refused: MalformedError) -> Object:
     """Return the Card of a file. Raise `refused`, the error of the first reader, if vobject does not read one card in it."""
-    text = _text(data.removeprefix(BOM))
+    try:
+        text = data.removeprefix(BOM).decode()
+    except UnicodeDecodeError:
+        raise refused from None  # its encoding would be a guess
     marks = [line.strip().upper() for line in text.splitlines()]
     if len(data) > _LONGEST or marks.count("BEGIN:VCARD") != 1 or marks.count("END:VCARD") != 1:
         raise refused
@@ -44,11 +47,3 @@ def _rewritten(text: str) -> bytes:
 
     logging.getLogger("vobject.base").setLevel(logging.CRITICAL + 1)  # it prints the lines that it skips
     return str(vobject.readOne(text, ignoreUnreadable=True).serialize(validate=False)).encode()
-
-
-def _text(data: bytes) -> str:
-    """Return the text of a file that need not be UTF-8: then it is in the encoding of Windows."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")

@@ -106,8 +106,15 @@ def test_a_card_that_our_reader_refuses_is_read_with_vobject_and_its_text_kept(c
 
 @pytest.mark.parametrize(
     "data",
-    [MALFORMED.replace(b"END:VCARD\r\n", b""), MALFORMED * 2, b"", b"x", MALFORMED.replace(b"VERSION:3.0", b"VERSION:9")],
-    ids=["cut", "two", "empty", "text", "version"],
+    [
+        MALFORMED + b"\xff",
+        MALFORMED.replace(b"END:VCARD\r\n", b""),
+        MALFORMED * 2,
+        b"",
+        b"x",
+        MALFORMED.replace(b"VERSION:3.0", b"VERSION:9"),
+    ],
+    ids=["not UTF-8", "cut", "two", "empty", "text", "version"],
 )
 def test_a_file_that_is_cut_short_or_has_several_cards_stays_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
