@@ -206,6 +206,7 @@ class CurlTransport:
     def _put_back(self, transfer: Transfer, loop: CurlLoop) -> None:
         """Keep a handle for another request, with nothing of this one."""
         self._active.pop(transfer, None)
+        loop.may_resolve = loop.may_resolve or not transfer.is_sent
         transfer.end()
         transfer.handle.unsetopt(pycurl.HTTPHEADER)
         if len(self._free) < _KEPT:

@@ -6,6 +6,7 @@ Nothing in here knows HTTP. A transfer is a handle that was set up by the caller
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.libcurl import pycurl
@@ -34,6 +35,8 @@ class CurlLoop:
         """Seconds that transfers were paused in all, for the rate limit."""
         self._loop = asyncio.get_running_loop()
         self._limit = limit
+        self.may_resolve = False
+        """Whether a name may still be looked up: libcurl cannot end that, and waits for it (glibc: ten seconds and more) in its end."""
         self._ends: dict[pycurl.Curl, asyncio.Future[Ended]] = {}
         self._sockets: dict[int, int] = {}
         """What libcurl waits for at each socket."""
@@ -86,7 +89,10 @@ class CurlLoop:
             self._wait_for(pycurl.POLL_REMOVE, descriptor, None, None)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, None)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, None)
-        self._multi.close()
+        if self.may_resolve:
+            threading.Thread(target=self._multi.close, daemon=True).start()
+        else:
+            self._multi.close()
 
     # what libcurl asks for
 

@@ -70,6 +70,8 @@ class Transfer:
     def __init__(self, handle: pycurl.Curl, traffic: Traffic) -> None:
         self.handle = handle
         self._traffic = traffic
+        self.is_sent = False
+        """Whether the server may have received a part of the request."""
         self.lines: list[bytes] = []
         """The lines of heads as they came: those of a proxy and of status 1xx too."""
         handle.setopt(pycurl.HEADERFUNCTION, lambda line: self.lines.append(line))  # noqa: PLW0108  # the list is another each time
@@ -83,7 +85,6 @@ class Transfer:
         self.url = url
         self.bounds = bounds
         self.is_sent = False
-        """Whether the server may have received a part of the request."""
         self.lines = []
         self._status = 0
         self._reason = self._version = ""

@@ -6,8 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h2.config
 import h2.connection
@@ -21,10 +22,10 @@ from jmapsync.jmap.auth import BasicCredential, BearerCredential
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.curl import CurlTransport
-from jmapsync.jmap.curl_loop import CONNECTIONS
+from jmapsync.jmap.curl_loop import CONNECTIONS, CurlLoop
 from jmapsync.jmap.exchange import STREAMS
 from jmapsync.jmap.hosts import Origin
-from jmapsync.jmap.replies import BrokenOffError
+from jmapsync.jmap.replies import BrokenOffError, UnreachedError
 from jmapsync.jmap.session import Session
 from jmapsync.jmap.transport import KEPT_CONNECTIONS, Transport
 from tests.jmap.peer import Answer, Peer, session_object
@@ -295,6 +296,35 @@ async def test_waiting_for_a_free_connection_is_no_connecting(peer: Peer) -> Non
         release.set()
         assert {reply.body for reply in await asyncio.gather(*asked)} == {b"mail"}
         await transport.aclose()
+
+
+async def test_the_end_does_not_wait_for_names_that_are_looked_up_in_vain() -> None:
+    class Multi:
+        """libcurl's, whose end waits for a thread that resolves a name."""
+
+        def __init__(self, inner: Any) -> None:  # noqa: ANN401  # pycurl has no types
+            self.inner = inner
+            self.resolved, self.closed = threading.Event(), threading.Event()
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as above
+            return getattr(self.inner, name)
+
+        def close(self) -> None:
+            self.resolved.wait(60)
+            self.inner.close()
+            self.closed.set()
+
+    transport = Transport(user_agent="x", bounds=Bounds(connect=0.2))
+    many = transport.for_many()
+    assert isinstance(many, CurlTransport)
+    many._loop = CurlLoop(None)
+    multi = many._loop._multi = Multi(many._loop._multi)
+    with pytest.raises(UnreachedError):
+        await many.fetch("GET", "https://127.0.0.1:1/", {}, most=100)
+    await transport.aclose()
+    assert not multi.closed.is_set()
+    multi.resolved.set()
+    assert await asyncio.to_thread(multi.closed.wait, 60)
 
 
 @pytest.mark.parametrize("value", ["image/png\r\nX-Other: 1", "image/\u00fc", "image/png\0", "", "png"])

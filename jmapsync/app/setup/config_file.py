@@ -113,7 +113,11 @@ def extended(path: Path, account: NewAccount) -> tuple[bytes, AccountConfig]:
     before = _read(path)
     if account.name in account_names(path):
         raise ConfigError([f"{path} has an account {account.name} already; choose another name."])
-    addition = render(account).encode()
+    try:
+        addition = render(account).encode()
+    except UnicodeEncodeError as error:
+        what = error.object[max(0, error.start - 20) : error.end].encode("utf-8", "replace").decode()
+        raise ConfigError([f"{path} cannot hold what is not UTF-8: {what!r}"]) from None
     if before and not before.endswith(b"\n"):
         addition = b"\n" + addition
     addition = (b"\n" if before else _BEGINNING.encode()) + addition
