@@ -101,7 +101,7 @@ async def login(account: AccountConfig, how: How, visitor: Visitor) -> SignedIn:
             async with store.locked():
                 before = await _stored_grant(account)
                 place = await store.store(grant)
-        except JmapsyncError:
+        except BaseException:  # Ctrl-C too, while the keyring waits to be unlocked
             await _revoke(transport, grant)
             raise
         if before is not None:

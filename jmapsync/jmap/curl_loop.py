@@ -36,7 +36,7 @@ class CurlLoop:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self.may_resolve = False
-        """Whether a name may still be looked up: libcurl cannot end that, and waits for it (glibc: ten seconds and more) in its end."""
+        """Whether a name may still be looked up: libcurl waits at its own end for that (glibc: ten seconds or more)."""
         self._ends: dict[pycurl.Curl, asyncio.Future[Ended]] = {}
         self._sockets: dict[int, int] = {}
         """What libcurl waits for at each socket."""

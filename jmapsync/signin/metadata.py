@@ -84,7 +84,9 @@ class Trust:
         near = belongs_to(origin.host, home.host) or (bool(self._domain) and belongs_to(origin.host, self._domain))
         if near and (origin.scheme == "https" or home.scheme == "http"):
             return
-        if self._approve is not None and self._approve(str(home), str(origin)):
+        # A person could not distinguish the letters of a host outside ASCII from similar ones (RFC 5890).
+        is_plain = origin.host.isascii() and origin.host.isprintable()
+        if is_plain and self._approve is not None and self._approve(str(home), str(origin)):
             return
         raise HostRefusedError(
             f"{home} says that {origin} signs its users in, which was not approved.",

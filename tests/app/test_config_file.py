@@ -133,3 +133,10 @@ def test_the_state_directory_is_that_of_the_configuration(path: Path, tmp_path: 
     path.parent.mkdir(parents=True)
     path.write_text(f'state_dir = "{tmp_path}/elsewhere"\n')
     assert state_dir_for(path, "work") == tmp_path / "elsewhere/work"
+
+
+@pytest.mark.parametrize("place", ["~/Mails-\udce9", "~/\ud800"])
+def test_what_is_not_utf_8_is_named_and_nothing_is_written(path: Path, place: str) -> None:
+    with pytest.raises(ConfigError, match=r"not UTF-8: .*path = "):
+        extended(path, NewAccount(name="work", settings=NEW.settings, kinds=(NewKind(kind="mail", path=place),)))
+    assert not path.exists()

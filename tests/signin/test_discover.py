@@ -136,6 +136,16 @@ async def test_another_host_signs_in_only_if_somebody_approves(world: World) -> 
     assert asked == [("mail.example.com", "auth.example.com")] * 2
 
 
+@pytest.mark.parametrize("host", ["\u0430uth.example.com", "auth.example.com\x1b[2J"])
+async def test_nobody_is_asked_about_a_host_whose_name_does_not_show_what_it_is(world: World, host: str) -> None:
+    asked: list[str] = []
+    world.resource["authorization_servers"] = [f"https://{host}"]
+    found = await offered(world, trusted_hosts=[], approve=lambda _, issuer: bool(asked.append(issuer)) or True)
+    assert found.provider is None
+    assert not asked
+    assert world.hosts == {MAIL}
+
+
 async def test_a_host_below_the_domain_of_the_address_needs_no_approval(world: World) -> None:
     async def resolver(_: str) -> list[tuple[str, int]]:
         return [("mail.example.com", 443)]

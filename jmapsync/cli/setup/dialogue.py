@@ -89,6 +89,7 @@ class Dialogue:
         say(*(f"  {line}".rstrip() for line in render(new).splitlines()))
         if not interview.questions.confirm("Write it?", "--yes", default=True):
             return False
+        extended(self._path, new)  # another run may have added an account of this name, whose sign-in must stay
         stored = interview.runner.run(signed_in.store())
         write(self._path, extended(self._path, new)[0])  # an editor may have written it since
         say(*message(f"Written: {self._path}"))

@@ -133,11 +133,12 @@ def _auth(account: AccountConfig, found: Found, interview: Interview) -> Auth:
 
 
 def _by_oauth(account: AccountConfig, interview: Interview) -> tuple[AccountConfig, Survey]:
-    interview.runner.run(login(account, "device" if interview.answers.device else "auto", Terminal()))
     try:
+        interview.runner.run(login(account, "device" if interview.answers.device else "auto", Terminal()))
         return _survey(account, interview)
     except BaseException:
-        interview.runner.run(logout(account))
+        if store_of(account).path.exists():
+            interview.runner.run(logout(account))
         raise
 
 
@@ -198,7 +199,7 @@ def _approve(account: AccountConfig, host: str, interview: Interview) -> None:
     """Have a person approve a further host that the session names; raise `HostRefusedError` if they do not."""
     advice = f"If you know that host as your provider's, approve it with --trust-host {host}."
     refused = HostRefusedError(f"The session of {account.url} names the host {host}, which was not approved.", advice=advice)
-    if not interview.questions.terminal:
+    if not interview.questions.terminal or not (host.isascii() and host.isprintable()):  # letters may be similar to others
         raise refused
     say(*message(f"Your server wants your sign-in to be sent to {host} too."))
     if not interview.questions.confirm(f"Trust {host}?", f"--trust-host {host}", default=None):
