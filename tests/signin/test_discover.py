@@ -139,8 +139,13 @@ async def test_another_host_signs_in_only_if_somebody_approves(world: World) -> 
 @pytest.mark.parametrize("host", ["\u0430uth.example.com", "auth.example.com\x1b[2J"])
 async def test_nobody_is_asked_about_a_host_whose_name_does_not_show_what_it_is(world: World, host: str) -> None:
     asked: list[str] = []
-    world.resource["authorization_servers"] = [f"https://{host}"]
-    found = await offered(world, trusted_hosts=[], approve=lambda _, issuer: bool(asked.append(issuer)) or True)
+
+    def approve(_: str, issuer: str) -> bool:
+        asked.append(issuer)
+        return True
+
+    _resource(authorization_servers=[f"https://{host}"])(world)
+    found = await offered(world, trusted_hosts=[], approve=approve)
     assert found.provider is None
     assert not asked
     assert world.hosts == {MAIL}
