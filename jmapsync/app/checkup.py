@@ -8,12 +8,10 @@ from msgspec import Struct
 
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.sides import require
-from jmapsync.app.signin import credential_for
+from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.names import Patterns
-from jmapsync.jmap.bounds import Bounds
-from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
 from jmapsync.kinds import KINDS, MAIL
@@ -25,6 +23,7 @@ from jmapsync.sync.report import worst
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, MailConfig
+    from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
 
 CAPABILITIES = {
@@ -35,8 +34,6 @@ CAPABILITIES = {
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
 
 _PROPERTIES = ["id", "name", "parentId", "role", "sortOrder", "totalEmails", "unreadEmails", "myRights"]
-_PATIENCE = 20.0
-"""Seconds a check may wait for a failing server."""
 
 
 class Mailbox(Struct, frozen=True):
@@ -91,13 +88,7 @@ async def check_account(account: AccountConfig) -> Checkup:
         credential = await credential_for(account)
         if isinstance(credential, OAuthCredential) and (uncovered := credential.uncovered(account.kinds)):
             found.problems.append(f"The sign-in does not cover {' and '.join(uncovered)}. {credential.advice}")
-        async with Client(
-            account.server,
-            credential,
-            trusted_hosts=account.trusted_hosts,
-            max_wait=_PATIENCE,
-            bounds=Bounds(silence=account.timeout),
-        ) as client:
+        async with patient_client(account, credential) as client:
             session = await client.session()
             _note_offer(found, session)
             for kind in account.kinds:

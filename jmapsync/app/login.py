@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
 
-from jmapsync.app.signin import credential_of, store_of
+from jmapsync.app.signin import PATIENCE, credential_of, patient_client, store_of
 from jmapsync.errors import ConfigError, JmapsyncError, SignInError
 from jmapsync.jmap.auth import BearerCredential, Secret
 from jmapsync.jmap.bounds import Bounds
-from jmapsync.jmap.client import USER_AGENT, Client
+from jmapsync.jmap.client import USER_AGENT
 from jmapsync.jmap.transport import Transport
 from jmapsync.signin.authorize import Person, Wish, sign_in
 from jmapsync.signin.discover import discover
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from jmapsync.signin.store import Place
 
 How = Literal["auto", "browser", "device", "token"]
-_PATIENCE = 20.0
-"""Seconds that the first request with a new credential may wait for a failing server."""
 
 
 class Visitor(Person, Protocol):
@@ -180,7 +178,7 @@ def describe(account: AccountConfig) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _transport(account: AccountConfig) -> AsyncIterator[Transport]:
-    transport = Transport(user_agent=USER_AGENT, bounds=Bounds(silence=min(account.timeout, _PATIENCE)))
+    transport = Transport(user_agent=USER_AGENT, bounds=Bounds(silence=min(account.timeout, PATIENCE)))
     try:
         yield transport
     finally:
@@ -210,13 +208,7 @@ def _choose(how: How, offer: Offer, visitor: Visitor) -> Way:
 
 
 async def _session(account: AccountConfig, credential: Credential) -> Session:
-    async with Client(
-        account.server,
-        credential,
-        trusted_hosts=account.trusted_hosts,
-        max_wait=_PATIENCE,
-        bounds=Bounds(silence=account.timeout),
-    ) as client:
+    async with patient_client(account, credential) as client:
         return await client.session()
 
 

@@ -1,4 +1,4 @@
-"""Build the credential of an account from wherever its secret is stored."""
+"""Build the credential of an account from wherever its secret is stored, and a client that presents it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from jmapsync.text import command
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
     from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.client import Client
     from jmapsync.signin.store import SignInStore
+
+PATIENCE = 20.0
+"""Seconds that somebody who waits at the terminal is kept waiting by a busy server."""
 
 
 def store_of(account: AccountConfig) -> SignInStore:
@@ -45,6 +49,20 @@ def credential_of(account: AccountConfig, secret: Secret) -> Credential:
     if account.auth == "basic":
         return BasicCredential(account.user, secret, advice=advice)
     return BearerCredential(secret, advice=advice)
+
+
+def patient_client(account: AccountConfig, credential: Credential) -> Client:
+    """Return a client of an account for somebody who waits at the terminal."""
+    from jmapsync.jmap.bounds import Bounds  # noqa: PLC0415  # who needs the credential alone has no use for it
+    from jmapsync.jmap.client import Client  # noqa: PLC0415  # as above
+
+    return Client(
+        account.server,
+        credential,
+        trusted_hosts=account.trusted_hosts,
+        max_wait=PATIENCE,
+        bounds=Bounds(silence=account.timeout),
+    )
 
 
 async def _secret_of(account: AccountConfig) -> Secret:

@@ -141,3 +141,12 @@ def process(home: Home) -> Command:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return process
+
+
+@pytest.fixture
+def nothing_but_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No keyring, no systemd-creds, no display."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: None)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)

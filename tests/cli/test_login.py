@@ -23,13 +23,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 
-@pytest.fixture(autouse=True)
-def nothing_but_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No keyring, no systemd-creds, no display."""
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: None)
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("nothing_but_files")
 
 
 @pytest.fixture

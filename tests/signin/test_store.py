@@ -78,13 +78,22 @@ async def test_a_keyring_that_fails_on_refresh_does_not_lose_the_tokens(
     assert await store.load() == fresh
 
 
+def _use_systemd_creds(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a script run in place of systemd-creds."""
+    program = folder / "systemd-creds"
+    program.write_text(script)
+    program.chmod(0o700)
+    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: str(program))
+
+
 async def test_a_file_encrypted_by_systemd_holds_no_token(
     tmp_path: Path, keyring: MemoryKeyring, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "systemd-creds"
-    program.write_text('#!/bin/sh\ntest "$1 $2 $3 $4" = "$1 --name=jmapsync-h_me - -" -o "$2" = --user && exec tr a-z n-za-m\n')
-    program.chmod(0o700)
-    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: str(program))
+    _use_systemd_creds(
+        '#!/bin/sh\ntest "$1 $2 $3 $4" = "$1 --name=jmapsync-h_me - -" -o "$2" = --user && exec tr a-z n-za-m\n',
+        tmp_path,
+        monkeypatch,
+    )
     keyring.is_locked = True
     store, grant = SignInStore(tmp_path / "state", "häme", keyring), world.grant()
     assert await store.store(grant) == "systemd-creds"
@@ -95,10 +104,7 @@ async def test_a_file_encrypted_by_systemd_holds_no_token(
 async def test_a_systemd_that_does_not_decrypt_is_not_used(
     tmp_path: Path, keyring: MemoryKeyring, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "systemd-creds"
-    program.write_text("#!/bin/sh\ntr a-z b-za\n")
-    program.chmod(0o700)
-    monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: str(program))
+    _use_systemd_creds("#!/bin/sh\ntr a-z b-za\n", tmp_path, monkeypatch)
     keyring.is_locked = True
     assert await SignInStore(tmp_path / "state", "home", keyring).store(world.grant()) == "file"
 
