@@ -36,9 +36,13 @@ class Listener(Struct):
     """What the redirect has to carry, so that another page cannot end the wait."""
     answer: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """The URL that the browser was sent to."""
+    open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
+    """The connections by the task that serves each: browsers open some ahead of any request."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request of a browser."""
+        task = asyncio.current_task()
+        self.open[task] = writer
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -47,7 +51,16 @@ class Listener(Struct):
             is_ours = method == "GET" and self.accept(target)
             writer.write(_response(200 if is_ours else 404, _DONE if is_ours else _FOREIGN))
             await writer.drain()
+        del self.open[task]
         writer.close()
+
+    async def end(self) -> None:
+        """Give up connections without a request, whose tasks asyncio would otherwise report as failed when the loop ends."""
+        tasks = [task for task in self.open if task is not None]
+        for writer in self.open.values():
+            writer.transport.abort()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def accept(self, url: str) -> bool:
         """End the wait with the URL of a redirect, or a part of it from its path on; return whether it is one for this sign-in."""
@@ -76,6 +89,7 @@ async def listening() -> AsyncIterator[Listener]:
         yield listener
     finally:
         server.close()
+        await listener.end()
 
 
 def _response(status: int, page: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ import pytest
 from jmapsync.errors import JmapsyncError, SignInError
 from jmapsync.signin.authorize import Wish, sign_in
 from jmapsync.signin.discover import discover
+from jmapsync.signin.loopback import listening
 from tests.signin.people import Alice, Paster, visit
 from tests.signin.world import AUTH, MAIL_SCOPE, SESSION, Client, World
 
@@ -190,3 +193,16 @@ async def test_a_lifetime_that_makes_no_sense_is_an_hour(world: World, seconds: 
     world.refusal = 200, {"access_token": "x", "token_type": "Bearer", "expires_in": seconds}  # type: ignore[dict-item]
     grant = await signed_in(world, Alice(world))
     assert 3600 <= grant.lifetime <= 366 * 86_400
+
+
+async def test_connections_that_a_browser_opened_ahead_end_with_the_sign_in() -> None:
+    before = asyncio.all_tasks()
+    async with listening() as listener:
+        port = int(listener.redirect_uri.split(":")[2].split("/")[0])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not listener.open:  # noqa: ASYNC110  # the listener has no event for it
+            await asyncio.sleep(0.005)
+    assert asyncio.all_tasks() == before
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
