@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _YEARS_AHEAD: Final = 12
 """Years compared of an object that begins after the horizon."""
+_YEARS_BEFORE_THE_END: Final = 5
+"""Years compared of a VTIMEZONE whose rules end before the object begins."""
 _LAST_YEAR: Final = 9998
 _NAME_COLUMN: Final = 2
 """The column of zone1970.tab with the name of the zone."""
@@ -107,16 +109,22 @@ def near_zones(tzid: str, text: str, begin: int, end: int) -> list[str]:
 def _named(rules: Rules, names: list[str], begin: int, end: int) -> str | None:
     """Return the first of the zones that a file names which has its offsets, as far as the VTIMEZONE covers the span.
 
-    A VTIMEZONE says nothing of the time before its first onset. Programs such as khal list the transitions of some years only:
-    after these, a zone is accepted that has all of them.
+    A VTIMEZONE says nothing of the time before its first onset. Programs such as khal list the transitions of some years only,
+    and Cyrus ends the rules before the event (TZUNTIL, RFC 7808, section 7.1): after these, a zone is accepted that has the last
+    of them. Earlier ones are not compared: Cyrus writes rules of one form for years that had others.
     """
     if not names or end < rules.begin:
         return names[0] if names else None
     begin = max(begin, rules.begin)
-    if rules.end is not None and end > rules.end:
+    found = _first_of(names, rules, begin, end)
+    if found is None and rules.end is not None and end > rules.end:
         if begin >= rules.end or not rules.window(begin, rules.end).changes:
-            begin = rules.begin
-        end = rules.end
+            begin = max(rules.begin, rules.end - _YEARS_BEFORE_THE_END * 366 * DAY)
+        found = _first_of(names, rules, begin, rules.end)
+    return found
+
+
+def _first_of(names: list[str], rules: Rules, begin: int, end: int) -> str | None:
     window = rules.window(begin, end)
     return next((name for name in names if _has(name, window, begin, end)), None)
 

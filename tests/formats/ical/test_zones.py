@@ -278,3 +278,29 @@ def test_every_display_name_has_the_offsets_of_its_key() -> None:
             infos = ZoneInfo(found), ZoneInfo(keys[key])
             assert zone_offset(infos[0], begin) == zone_offset(infos[1], begin), name
             assert zone_changes(infos[0], begin, end) == zone_changes(infos[1], begin, end), name
+
+
+CYRUS = [
+    *("BEGIN:VTIMEZONE", "TZID:Europe/Berlin", "X-LIC-LOCATION:Europe/Berlin", "TZUNTIL:20260202T100000Z", "BEGIN:DAYLIGHT"),
+    *("TZNAME:CEST", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200", "DTSTART:19810329T020000"),
+    *("RRULE:FREQ=YEARLY;UNTIL=20250330T010000Z;BYDAY=-1SU;BYMONTH=3", "END:DAYLIGHT", "BEGIN:STANDARD", "TZNAME:CET"),
+    *("TZOFFSETFROM:+0200", "TZOFFSETTO:+0100", "DTSTART:19961027T030000"),
+    *("RRULE:FREQ=YEARLY;UNTIL=20251026T010000Z;BYDAY=-1SU;BYMONTH=10", "END:STANDARD", "END:VTIMEZONE"),
+]
+"""What Cyrus 3.12 writes for a series in January 2026: its rules end before, and the first of them are those of later years."""
+
+
+@pytest.mark.parametrize("rule", [[], ["RRULE:FREQ=WEEKLY;COUNT=5"], ["RRULE:FREQ=WEEKLY;UNTIL=20260202T090000Z"]])
+def test_a_zone_that_cyrus_cut_before_the_event_is_the_zone_that_it_names(rule: list[str]) -> None:
+    start = "DTSTART;TZID=Europe/Berlin:20260105T100000"
+    item, plain = one(start, *rule, zones=CYRUS), one(start, *rule)
+    assert (item["timeZone"], instant(item)) == ("Europe/Berlin", "2026-01-05T09:00Z")
+    assert item == plain
+
+
+@pytest.mark.parametrize("tzid", ["Europe/Berlin", "Romance Standard Time", "Europe/Paris"])
+def test_a_name_that_holds_over_the_span_is_preferred_to_zones_that_hold_longer(tzid: str) -> None:
+    item = one(f"DTSTART;TZID={tzid}:20260105T100000", "RRULE:FREQ=WEEKLY;COUNT=5", zones=fixed(tzid, "+0100"))
+    assert item["timeZone"] == ("Europe/Paris" if "Romance" in tzid else tzid)
+    summer = one(f"DTSTART;TZID={tzid}:20260705T100000", "RRULE:FREQ=WEEKLY;COUNT=5", zones=fixed(tzid, "+0100"))
+    assert instant(summer) == "2026-07-05T09:00Z"

@@ -251,11 +251,6 @@ class TestHiddenValues:
         ("held", "line", "reported"),
         [
             (
-                {"anniversaries": {"k1": {"kind": "birth", "date": {"@type": "PartialDate", "year": 1963, "month": 9}}}},
-                "BDAY:1963-10-04",
-                "BDAY;PROP-ID=k1:19631004",
-            ),
-            (
                 {"organizations": {"k1": {"name": "Acme", "units": [{"name": ""}, {"name": "Sales"}]}}},
                 "ORG:Other",
                 "ORG;PROP-ID=ORG-1:Other",
@@ -276,6 +271,14 @@ class TestHiddenValues:
         assert reported in dav(server, "contacts", "a")
         rests(desk)
         assert line.partition(":")[2] in file.read_bytes().decode()
+
+    def test_a_date_of_a_month_is_no_hidden_value_and_is_replaced_by_its_line(self, server: DemoServer, desk: ObjectMirror) -> None:
+        month = {"k1": {"kind": "birth", "date": {"@type": "PartialDate", "year": 1963, "month": 9}}}
+        server.account.contacts.add({"uid": "a", "name": {"full": "Ada"}, "anniversaries": month})
+        desk.sync_until_quiet()
+        change(desk.file("contacts", "a"), "BDAY:1963-09", "BDAY:1963-10-04")
+        assert writes(desk.sync()) == 1
+        assert "BDAY;PROP-ID=k1:19631004" in dav(server, "contacts", "a")
 
     def test_an_organization_with_an_empty_unit_is_a_line_that_can_be_edited(self, server: DemoServer, desk: ObjectMirror) -> None:
         """So Stalwart has `ORG:Acme;`."""
