@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _YEARS_AHEAD: Final = 12
 """Years compared of an object that begins after the horizon."""
+_YEAR: Final = 366 * DAY
 _YEARS_BEFORE_THE_END: Final = 5
 """Years compared of a VTIMEZONE whose rules end before the object begins."""
 _LAST_YEAR: Final = 9998
@@ -110,23 +111,28 @@ def _named(rules: Rules, names: list[str], begin: int, end: int) -> str | None:
     """Return the first of the zones that a file names which has its offsets, as far as the VTIMEZONE covers the span.
 
     A VTIMEZONE says nothing of the time before its first onset. Programs such as khal list the transitions of some years only,
-    and Cyrus ends the rules before the event (TZUNTIL, RFC 7808, section 7.1): after these, a zone is accepted that has the last
-    of them. Earlier ones are not compared: Cyrus writes rules of one form for years that had others.
+    and Cyrus ends the rules before the event (TZUNTIL, RFC 7808, section 7.1): after these, a zone is accepted if all that the
+    file names have the last of them. Earlier ones are not compared: Cyrus writes rules of one form for years that had others.
+    A zone without changes in the end needs no cut: there the file is taken at its word.
     """
     if not names or end < rules.begin:
         return names[0] if names else None
     begin = max(begin, rules.begin)
-    found = _first_of(names, rules, begin, end)
-    if found is None and rules.end is not None and end > rules.end:
-        if begin >= rules.end or not rules.window(begin, rules.end).changes:
-            begin = max(rules.begin, rules.end - _YEARS_BEFORE_THE_END * 366 * DAY)
-        found = _first_of(names, rules, begin, rules.end)
-    return found
-
-
-def _first_of(names: list[str], rules: Rules, begin: int, end: int) -> str | None:
     window = rules.window(begin, end)
-    return next((name for name in names if _has(name, window, begin, end)), None)
+    found = next((name for name in names if _has(name, window, begin, end)), None)
+    if found is not None or rules.end is None or end <= rules.end:
+        return found
+    if begin >= rules.end or not rules.window(begin, rules.end).changes:
+        begin = max(rules.begin, rules.end - _YEARS_BEFORE_THE_END * _YEAR)
+    window = rules.window(begin, rules.end)
+    holds = all(_has(name, window, begin, rules.end) and _changes_until(name, end) for name in names)
+    return names[0] if holds else None
+
+
+def _changes_until(name: str, end: int) -> bool:
+    """Return whether an IANA zone still changes its offset in the year before an instant."""
+    info = zone_info(name)
+    return info is not None and bool(zone_changes(info, end - _YEAR, end))
 
 
 def _unnamed(rules: Rules, begin: int, end: int) -> str | None:

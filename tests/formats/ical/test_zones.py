@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -304,3 +304,17 @@ def test_a_name_that_holds_over_the_span_is_preferred_to_zones_that_hold_longer(
     assert item["timeZone"] == ("Europe/Paris" if "Romance" in tzid else tzid)
     summer = one(f"DTSTART;TZID={tzid}:20260705T100000", "RRULE:FREQ=WEEKLY;COUNT=5", zones=fixed(tzid, "+0100"))
     assert instant(summer) == "2026-07-05T09:00Z"
+
+
+def test_a_name_beside_rules_that_end_for_good_does_not_decide() -> None:
+    """Jujuy gave up summer time a year before Córdoba: the two have the same offsets until then."""
+    lines = ["BEGIN:VTIMEZONE", "TZID:America/Cordoba"]
+    for part, onset, before, after in (
+        ("STANDARD", "20040101T000000", "-0300", "-0300"),
+        ("DAYLIGHT", "20071230T000000", "-0300", "-0200"),
+        ("STANDARD", "20080316T000000", "-0200", "-0300"),
+    ):
+        lines += [f"BEGIN:{part}", f"DTSTART:{onset}", f"TZOFFSETFROM:{before}", f"TZOFFSETTO:{after}", f"END:{part}"]
+    item = one("DTSTART;TZID=America/Cordoba:20050303T061500", "RRULE:FREQ=MONTHLY;INTERVAL=3", zones=[*lines, "END:VTIMEZONE"])
+    december = datetime(2008, 12, 3, 6, 15, tzinfo=ZoneInfo(item["timeZone"]))
+    assert december.utcoffset() == timedelta(hours=-3)
