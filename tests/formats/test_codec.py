@@ -118,6 +118,6 @@ STORED = {
 
 @pytest.mark.parametrize("digest", STORED)
 def test_the_digest_of_a_stored_item_stays_the_same_over_an_upgrade(digest: str) -> None:
-    """Ledgers hold these digests: another one would make every item look edited."""
+    """Ledgers hold these digests: another one would make every item seem edited."""
     codec, text = STORED[digest]
     assert codec.sense(codec.read(text.encode())) == digest
