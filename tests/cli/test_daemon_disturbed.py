@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -296,7 +297,7 @@ class TestDisks:
 
             time.sleep(1)
             mount("size=64m")
-            subprocess.run(["cp", "-a", f"{home.path}/kept/.", home.mail], check=True)
+            shutil.copytree(home.path / "kept", home.mail, symlinks=True, dirs_exist_ok=True)  # the daemon makes folders meanwhile
             wait_for(lambda: holds(home, "Subject: hello"))
             wait_for(lambda: "home: in step" in daemon.status)
         assert len(server.account.listing()) == len(before) + 1
