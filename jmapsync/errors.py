@@ -155,9 +155,3 @@ class BusyError(JmapsyncError):
 
 class LedgerError(JmapsyncError):
     """The ledger cannot be used: corrupt, or written by a newer version."""
-
-
-class InterruptedRunError(JmapsyncError):
-    """The run was asked to stop and did so at a safe point."""
-
-    remedy = Remedy.NOW

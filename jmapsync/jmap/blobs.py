@@ -101,7 +101,7 @@ class _Result(msgspec.Struct):
 
 
 async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str, *, many: bool = True) -> Uploaded:
-    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1); `many` says that it may be one of many.
+    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1); `many` lets libcurl carry it.
 
     Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
     changes during the upload, `ServerError` if the server kept another number of octets, and what `Exchange.send` raises.
@@ -195,7 +195,7 @@ async def download(
 ) -> None:
     """Give the bytes of a blob to `sink` piece by piece (RFC 8620, section 6.2); the caller checks their number if it says so.
 
-    `many` says that it may be one of many. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink and
+    `many` lets libcurl carry it. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink and
     `Exchange.send` raise.
     """
     session = await client.session()

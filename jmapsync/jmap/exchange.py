@@ -85,7 +85,7 @@ class Exchange:
         """Send one request, with retries, and return the result of `read` for its response.
 
         `read` may raise `ServerError` for a malformed response (a portal's HTML, a truncated body), which is retried once.
-        `purpose` is a plural noun for errors: what is sent to the host. `many` says that it is one of many such requests.
+        `purpose` is a plural noun for errors: what is sent to the host. `many` lets libcurl carry a request that may be repeated.
         Raise what `with_retries` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; a response of more than
         `most` octets is a `RequestError`, as the request should have asked for less.
         """

@@ -113,12 +113,12 @@ class Transport:
         return KEPT_CONNECTIONS if self.traffic.limit is None else _LIMITED_DOWNLOADS
 
     def for_many(self) -> Transport | CurlTransport:
-        """Return what sends one of many requests: libcurl where there is a build of pycurl, else this transport itself."""
+        """Return what sends requests that may be repeated: libcurl where there is a build of pycurl, else this transport itself."""
         if self._many is None:
             self._many = self
             if self._inner is None:
                 with contextlib.suppress(ImportError):
-                    from jmapsync.jmap.curl import CurlTransport  # noqa: PLC0415  # a run with nothing to do has no use for it
+                    from jmapsync.jmap.curl import CurlTransport  # noqa: PLC0415  # pycurl may be missing
 
                     self._many = CurlTransport(self)
         return self._many

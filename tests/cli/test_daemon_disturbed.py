@@ -297,7 +297,8 @@ class TestDisks:
 
             time.sleep(1)
             mount("size=64m")
-            shutil.copytree(home.path / "kept", home.mail, symlinks=True, dirs_exist_ok=True)  # the daemon makes folders meanwhile
+            # The daemon makes folders during the copy.
+            shutil.copytree(home.path / "kept", home.mail, symlinks=True, dirs_exist_ok=True)
             wait_for(lambda: holds(home, "Subject: hello"))
             wait_for(lambda: "home: in step" in daemon.status)
         assert len(server.account.listing()) == len(before) + 1

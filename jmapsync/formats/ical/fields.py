@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from jmapsync.formats.contentline import escape, unescape
@@ -103,11 +103,6 @@ def at(local: str) -> datetime:
 def shown(moment: datetime) -> str:
     """Return a date-time as a LocalDateTime."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year > 999 else moment.isoformat()[:19]  # noqa: PLR2004  # strftime cuts zeros
-
-
-def shown_utc(moment: datetime) -> str:
-    """Return an aware date-time as a UTCDateTime."""
-    return f"{shown(moment.astimezone(UTC).replace(tzinfo=None))}Z"
 
 
 def days_between(first: str, last: str) -> int:
