@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ class TestWhatHoldsWhereNothingIsSaid:
 
         assert config.daemon == DaemonConfig(push=True, poll=600, settle=1, full=604_800)
         assert config.safety == SafetyConfig(max_deletes=25, max_delete_percent=20)
-        assert config.hooks == HooksConfig(after_sync="")
+        assert config.hooks == HooksConfig(after_sync="", on_trouble="", on_success="")
 
 
 class TestWhatIsSaid:
@@ -411,3 +412,97 @@ class TestAnything:
     @given(content=st.binary(max_size=200))
     def test_any_bytes_are_accepted_or_reported(self, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
         assert load_bytes(content, tmp_path_factory.getbasetemp())
+
+
+OTHER = '[accounts.{0}]\naddress = "{0}@example.com"\npassword_command = "pass {0}"\n[accounts.{0}.mail]\npath = "mail-{0}"\n'
+
+
+PRIVATE = "password is accepted only in a file that nobody else can read; run chmod 600 on it, or use password_command"
+
+
+class TestIncludedFiles:
+    @pytest.fixture
+    def more(self, write: Write) -> Callable[[str, str], Path]:
+        """Write a file below conf.d."""
+        folder = write("").parent / "conf.d"
+        folder.mkdir()
+
+        def more(name: str, text: str) -> Path:
+            (folder / name).write_text(text)
+            return folder / name
+
+        return more
+
+    def test_their_accounts_come_after_those_of_the_file_sorted_by_name(
+        self, write: Write, more: Callable[[str, str], Path]
+    ) -> None:
+        more("b.toml", OTHER.format("b") + OTHER.format("c"))
+        more("a.toml", OTHER.format("z"))
+        more(".hidden.toml", "no TOML")
+        more("a.toml~", "no TOML")
+        (more("x", "").parent / "d.toml").mkdir()
+        config = load(write(f'include = ["conf.d/*.toml", "conf.d/a.toml"]\n{ACCOUNT}[network]\ntimeout = "7s"\n'))
+        assert list(config.accounts) == ["home", "z", "b", "c"]
+        account = config.accounts["c"]
+        assert account.mail is not None
+        assert (account.mail.path, account.timeout) == (config.path.parent / "conf.d/mail-c", 7.0)
+
+    def test_they_may_be_all_there_is_or_none(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        path = write('include = ["conf.d/*.toml"]\n')
+        assert problems(path) == ["1: there is no account; add a table [accounts.NAME]"]
+        more("a.toml", OTHER.format("a"))
+        assert list(load(path).accounts) == ["a"]
+
+    def test_errors_name_the_file_and_the_line(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        first = more("a.toml", OTHER.format("home") + 'clolor = "red"\n')
+        second = more("b.toml", 'include = ["c.toml"]\n[hooks]\n[accounts.b]\naddress = "b@example.com"\npassword = "x"\n')
+        path = write(f'include = ["conf.d/*.toml"]\n{ACCOUNT}pol = 1\n')
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        assert caught.value.problems == [
+            f"{path}:5: [accounts.home] has no key 'pol'",
+            f"{first}:1: there is an account 'home' in {path} already",
+            f"{second}:1: include belongs in {path}; an included file has accounts only",
+            f"{second}:2: hooks belongs in {path}; an included file has accounts only",
+            f"{second}:5: {PRIVATE}",
+        ]
+
+    def test_one_that_is_no_toml_or_cannot_be_read_is_named(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        first = more("a.toml", OTHER.format("a") + "x = \n")
+        second = first.with_name("b.toml")
+        second.symlink_to("nowhere")
+        third = first.with_name("c.toml")
+        os.mkfifo(third)
+        with pytest.raises(ConfigError) as caught:
+            load(write(f'include = ["conf.d/*.toml"]\n{ACCOUNT}'))
+        assert [one.partition(": ")[0] for one in caught.value.problems] == [f"{first}:6", str(second), str(third)]
+
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [
+            ("conf.d/a.toml", "include names a file that does not exist: {}/conf.d/a.toml"),
+            ("conf.d/**/*.toml", "include does not descend into directories: 'conf.d/**/*.toml'; name each one"),
+            ("config.toml", "include names this file itself"),
+        ],
+    )
+    def test_a_pattern_that_cannot_be_meant_is_an_error(self, pattern: str, expected: str, write: Write) -> None:
+        path = write(f'include = ["{pattern}"]\n{ACCOUNT}')
+        assert problems(path) == [f"1: {expected.format(path.parent)}"]
+
+    def test_a_secret_needs_the_mode_of_its_own_file(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        secret = more("a.toml", OTHER.format("a").replace("password_command", "password"))
+        path = write('include = ["conf.d/*.toml"]\n', mode=0o600)
+        with pytest.raises(ConfigError, match="run chmod 600 on it"):
+            load(path)
+        secret.chmod(0o600)
+        path.chmod(0o644)
+        assert load(path).accounts["a"].password == "pass a"
+
+    def test_roots_must_not_overlap_across_files(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        first = more("a.toml", OTHER.format("a"))
+        second = more("b.toml", OTHER.format("b").replace("mail-b", "mail-a/b"))
+        with pytest.raises(ConfigError) as caught:
+            load(write('include = ["conf.d/*.toml"]\n'))
+        assert caught.value.problems == [
+            f"{second}:5: path {second.parent}/mail-a/b overlaps the path of [accounts.a.mail] in {first}"
+        ]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jmapsync.app.state_paths import SUCCESS
 from jmapsync.app.syncing import INSIDE
 from jmapsync.errors import JmapsyncError
 from jmapsync.jmap.commands import start
 from jmapsync.text import one_line, shortened
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jmapsync.config import HooksConfig
     from jmapsync.sync.report import AccountReport
 
@@ -37,6 +41,28 @@ async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> bool:
         return False
     about = {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(report.changed)}
     await _run(hooks.after_sync, about, hooks.timeout)
+    return True
+
+
+async def run_on_success(hooks: HooksConfig, report: AccountReport, state_dir: Path, interval: float) -> None:
+    """Run `on_success` if the run of an account was complete and without fault; raise `HookError`.
+
+    At most once in `interval` seconds, less a tenth: a timer that is due after the same interval is not always punctual.
+    """
+    if not hooks.on_success or not report.is_faultless or INSIDE in os.environ or not _is_due(state_dir / SUCCESS, interval * 0.9):
+        return
+    await _run(hooks.on_success, {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(report.kinds)}, hooks.timeout)
+
+
+def _is_due(mark: Path, interval: float) -> bool:
+    """Return whether a file was last touched that long ago, or at a time that is still to come, and touch it then."""
+    with suppress(OSError):
+        if 0 <= time.time() - mark.stat().st_mtime < interval:
+            return False
+    try:
+        mark.touch(mode=0o600)
+    except OSError as error:
+        raise HookError(f"{mark} cannot be written ({error.strerror}), so the hook on_success was not run.") from error
     return True
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from jmapsync.app.cleanup import tidy
 from jmapsync.app.control import Answer, Ask, answering
 from jmapsync.app.crash import report_crash
-from jmapsync.app.hook import run_after_sync, run_on_trouble
+from jmapsync.app.hook import run_after_sync, run_on_success, run_on_trouble
 from jmapsync.app.notify import ServiceManager
 from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
@@ -37,7 +37,7 @@ from jmapsync.sync.report import AccountReport, counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from jmapsync.config import AccountConfig, Config
+    from jmapsync.config import AccountConfig, Config, HooksConfig
 
 CONTROL_SECONDS = 2.0
 """Between two rounds of the control task: the clocks, the watchdog, the status line."""
@@ -83,6 +83,8 @@ class Service:
     _background: set[asyncio.Task[None]] = field(default_factory=set)
     _conflicts: dict[str, int] = field(default_factory=dict)
     """The number of conflict copies of each account that `on_trouble` last reported."""
+    _busy_hooks: set[str] = field(default_factory=set)
+    """The accounts whose `on_success` runs."""
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _is_up: bool = False
     """Whether the service manager was notified that the daemon is ready."""
@@ -145,6 +147,7 @@ class Service:
             Settings(push=daemon.push, debounce=daemon.settle, full=daemon.full),
             meter,
             partial(self._after, account.name),
+            partial(self._on_success, account),
             partial(report_crash, folder=account.state_dir),
             self._on_state_change,
         )
@@ -213,6 +216,19 @@ class Service:
         kept = self._kept.get(name)
         if await run_after_sync(self._config.hooks, report) and kept is not None and _has_tags(kept.account):
             kept.loop.hints.touch("the tags of notmuch", by_hook=True)
+
+    def _on_success(self, account: AccountConfig, report: AccountReport) -> None:
+        """Run `on_success` beside further runs; one that still runs when the next is due is not joined by another."""
+        hooks = self._config.hooks
+        if hooks.on_success and len(report.kinds) == len(account.kinds) and account.name not in self._busy_hooks:
+            self._do(self._run_on_success(hooks, account, report))
+
+    async def _run_on_success(self, hooks: HooksConfig, account: AccountConfig, report: AccountReport) -> None:
+        self._busy_hooks.add(account.name)
+        try:
+            await run_on_success(hooks, report, account.state_dir, self._config.daemon.poll)
+        finally:
+            self._busy_hooks.discard(account.name)
 
     def _do(self, job: Coroutine[Any, Any, None]) -> None:
         """Run a job in the background, and log its failure."""

@@ -18,6 +18,10 @@ OUTBOX = "outbox"
 """Messages that wait to be sent."""
 SOCKET = "control.sock"
 """Socket of the daemon that runs the account; see `control`."""
+RUN_SOCKET = "run.sock"
+"""Socket of a run of `sync`; see `run_socket`."""
+SUCCESS = "on_success"
+"""An empty file: its modification time is when the hook `on_success` was last started."""
 
 
 def may_have_daemon(state_dir: Path) -> bool:

@@ -141,6 +141,10 @@ class _Here:
                 attempt.report = await self._run(possible, self.options)
                 if not self.options.dry and attempt.report.changed and self.config.hooks.after_sync:
                     await self._run_hook(attempt.report)
+                if not self.options.dry and self.config.hooks.on_success and len(kinds) == len(self.account.kinds):
+                    from jmapsync.app.hook import run_on_success  # noqa: PLC0415  # few have such a hook
+
+                    await run_on_success(self.config.hooks, attempt.report, self.account.state_dir, self.config.daemon.poll)
         return attempt.report
 
     async def _run(self, kinds: Sequence[KindConfig], options: Options) -> AccountReport:

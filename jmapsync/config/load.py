@@ -1,28 +1,25 @@
-"""Read the configuration file, and check what concerns several keys."""
+"""Read the configuration, and check what concerns several keys."""
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from jmapsync.config.account import read_account
-from jmapsync.config.reader import Mistakes, Reader
+from jmapsync.config.files import SourceFile, included, parsed, read_given
 from jmapsync.config.values import TIMEOUT, AccountConfig, Config, DaemonConfig, HooksConfig, SafetyConfig
 from jmapsync.errors import ConfigError
-from jmapsync.opening import open_given
 
 if TYPE_CHECKING:
     from jmapsync.config.lines import Key
+    from jmapsync.config.reader import Reader
 
-LONGEST = 1 << 24
-"""Octets of a configuration that are read."""
-_SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
+_MAIN_ONLY = frozenset({"include", "state_dir", "daemon", "safety", "hooks", "network"})
+"""What stands in the configuration file itself, not in one that it includes."""
 
 
 def default_path() -> Path:
@@ -42,67 +39,45 @@ def _xdg(variable: str, default: str) -> Path:
 
 
 def load(path: Path) -> Config:
-    """Read and check a configuration file.
+    """Read and check a configuration file, and those that it includes.
 
     Raise `ConfigError` with all errors, each as `file:line: message`; a syntax error hides those after it.
     """
-    try:
-        with open_given(path) as file:
-            private = not os.fstat(file.fileno()).st_mode & 0o077
-            content = file.read(LONGEST)
-    except OSError as error:
-        advice = "; create it, or name another one with -c" if isinstance(error, FileNotFoundError) else ""
-        raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}{advice}"]) from error
+    content, private = read_given(path)
     return parse(content, path, private=private)
 
 
-def parse(content: bytes, path: Path, *, private: bool) -> Config:
-    """Check the content of a configuration file as `load` does; `private` says that nobody else can read it."""
-    path = path.absolute()
-    try:
-        text = content.decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError([_syntax_error(path, content, error)]) from error
-    mistakes = Mistakes()
-    config = _read(document, path, mistakes, private=private)
-    if mistakes.found:
-        raise ConfigError(_placed(path, text, mistakes))
+def parse(content: bytes, path: Path, *, private: bool, may_be_empty: bool = False) -> Config:
+    """Check the content of a configuration file as `load` does; `private` says that nobody else can read it.
+
+    `may_be_empty`: that there is no account is no error.
+    """
+    main = parsed(content, path.absolute(), private=private)
+    top = main.top()
+    sources = [main, *included(main, top.texts("include", ()))]
+    config = _read(top, sources, may_be_empty=may_be_empty)
+    if problems := [problem for source in sources for problem in source.problems()]:
+        raise ConfigError(problems)
     return config
 
 
-def _syntax_error(path: Path, content: bytes, error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        line = content.count(b"\n", 0, error.start) + 1
-        return f"{path}:{line}: not UTF-8, and so not TOML"
-    match = _SYNTAX.fullmatch(str(error))
-    if match is None:
-        return f"{path}:1: this TOML cannot be read: a number is too long or tables are nested too deep"
-    what = match[1][:1].lower() + match[1][1:]
-    line = int(match[2]) if match[2] else content.count(b"\n") + 1
-    return f"{path}:{line}: not TOML: {what}{f', column {match[3]}' if match[3] else ' at the end of the file'}"
-
-
-def _placed(path: Path, text: str, mistakes: Mistakes) -> list[str]:
-    from jmapsync.config.lines import find_lines  # noqa: PLC0415  # only an error needs them
-
-    lines = find_lines(text)
-
-    def line_of(key: Key) -> int:
-        return next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
-
-    placed = [(line_of(key), message) for key, message in dict.fromkeys(mistakes.found)]
-    placed.sort(key=lambda one: one[0])
-    return [f"{path}:{line}: {message}" for line, message in placed]
-
-
-def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: bool) -> Config:
-    top = Reader(document, (), mistakes, path.parent)
+def _read(top: Reader, sources: list[SourceFile], *, may_be_empty: bool) -> Config:
+    path = sources[0].path
     state = top.path("state_dir") or default_state_dir()
     network = top.table("network") or top.empty("network")
     timeout = network.duration("timeout", TIMEOUT)
     rate = network.rate("limit_rate", 0)
-    read = _read_accounts(top, state, private=private)
+    homes: dict[str, SourceFile] = {}
+    read: dict[str, AccountConfig] = {}
+    _read_accounts(top, sources[0], state, homes, read)
+    for source in sources[1:]:
+        other = source.top()
+        _read_accounts(other, source, state, homes, read)
+        for name in sorted(_MAIN_ONLY.intersection(source.document)):
+            other.wrong(name, f"{name} belongs in {path}; an included file has accounts only")
+        other.close(_MAIN_ONLY)
+    if not homes and not may_be_empty and not any(source.mistakes.found for source in sources):
+        top.wrong("accounts", "there is no account; add a table [accounts.NAME]")
     accounts = {name: replace(one, timeout=timeout, limit_rate=rate) for name, one in read.items()}
     daemon = top.table("daemon") or top.empty("daemon")
     safety = top.table("safety") or top.empty("safety")
@@ -124,29 +99,32 @@ def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: 
         hooks=HooksConfig(
             after_sync=hooks.text("after_sync"),
             on_trouble=hooks.text("on_trouble"),
+            on_success=hooks.text("on_success"),
             timeout=hooks.duration("timeout", default.hooks.timeout),
         ),
     )
     for reader in (top, daemon, safety, hooks, network):
         reader.close()
-    _check_roots(accounts, state, mistakes)
+    _check_roots(accounts, state, homes)
     return config
 
 
-def _read_accounts(top: Reader, state: Path, *, private: bool) -> dict[str, AccountConfig]:
-    accounts: dict[str, AccountConfig] = {}
+def _read_accounts(
+    top: Reader, source: SourceFile, state: Path, homes: dict[str, SourceFile], accounts: dict[str, AccountConfig]
+) -> None:
+    """Read the accounts of one file; `homes` says which file has which name already."""
     table = top.table("accounts") or top.empty("accounts")
-    names = table.names()
-    for name in names:
+    for name in table.names():
+        if name in homes:
+            table.wrong(name, f"there is an account {name!r} in {homes[name].path} already")
+            continue
+        homes[name] = source
         reader = table.table(name)
         if reader is not None:
-            accounts[name] = read_account(reader, name, state / name, private=private)
-    if not names:
-        top.wrong("accounts", "there is no account; add a table [accounts.NAME]")
-    return accounts
+            accounts[name] = read_account(reader, name, state / name, private=source.private)
 
 
-def _check_roots(accounts: dict[str, AccountConfig], state: Path, mistakes: Mistakes) -> None:
+def _check_roots(accounts: dict[str, AccountConfig], state: Path, homes: dict[str, SourceFile]) -> None:
     """Record an error for each root that overlaps another one, the home directory or the state."""
     roots = [
         (("accounts", account.name, kind, "path"), Path(os.path.realpath(config.path)))
@@ -154,14 +132,23 @@ def _check_roots(accounts: dict[str, AccountConfig], state: Path, mistakes: Mist
         for kind, config in account.kinds.items()
         if config.path.is_absolute()
     ]
+
+    def note(key: Key, message: str) -> None:
+        homes[key[1]].mistakes.note(key, message)
+
     home, state = Path(os.path.realpath(Path.home())), Path(os.path.realpath(state))
     for key, root in roots:
         if home.is_relative_to(root):
-            mistakes.note(key, f"path {root} is or contains your home directory; choose another directory")
+            note(key, f"path {root} is or contains your home directory; choose another directory")
         elif state.is_relative_to(root) or root.is_relative_to(state):
-            mistakes.note(key, f"path {root} and the state directory {state} overlap")
+            note(key, f"path {root} and the state directory {state} overlap")
     for (one, mine), (other, theirs) in combinations(roots, 2):
         if mine == theirs:
-            mistakes.note(other, f"path {theirs} is already the path of [{'.'.join(one[:3])}]")
+            note(other, f"path {theirs} is already the path of [{'.'.join(one[:3])}]{_elsewhere(one, other, homes)}")
         elif mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
-            mistakes.note(other, f"path {theirs} overlaps the path of [{'.'.join(one[:3])}]")
+            note(other, f"path {theirs} overlaps the path of [{'.'.join(one[:3])}]{_elsewhere(one, other, homes)}")
+
+
+def _elsewhere(one: Key, other: Key, homes: dict[str, SourceFile]) -> str:
+    """Return the file of a key where it is not that of another key."""
+    return f" in {homes[one[1]].path}" if homes[one[1]] is not homes[other[1]] else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from jmapsync.config.lines import Key
 
@@ -185,10 +185,10 @@ class Reader:
         self._known += self._table
         return list(self._table)
 
-    def close(self) -> None:
-        """Record an error for each key that was not read."""
+    def close(self, reported: Collection[str] = ()) -> None:
+        """Record an error for each key that was not read, unless another one was reported."""
         for name in self._table:
-            if name not in self._known:
+            if name not in self._known and name not in reported:
                 where = f"[{'.'.join(self.at)}] has" if self.at else "there is"
                 self.wrong(name, f"{where} no key {name!r}{_meant(name, self._known)}")
 

@@ -192,6 +192,9 @@ class HooksConfig(Struct, frozen=True, kw_only=True):
     again for what it changes itself."""
     on_trouble: str = ""
     """Run when the daemon needs a person: a sign-in, a conflict, a suspended deletion. Gets `JMAPSYNC_MESSAGE`."""
+    on_success: str = ""
+    """Run after a complete run of an account without any fault, at most once per `poll` interval: for health checks and backups.
+    Gets `JMAPSYNC_ACCOUNT` and `JMAPSYNC_KINDS`."""
     timeout: float = 10 * MINUTE
     """Time after which a command is ended."""
 

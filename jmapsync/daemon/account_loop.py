@@ -111,6 +111,8 @@ class AccountLoop:
     meter: Meter
     after: Callable[[AccountReport], Awaitable[None]]
     """Called after a run that changed anything; one call at a time, and never during a run."""
+    succeeded: Callable[[AccountReport], None]
+    """Called after a run without any fault; returns at once."""
     crashed: Callable[[Exception], JmapsyncError]
     """Writes a crash report for an unexpected exception and returns the error to show."""
     state_changed: Callable[[AccountLoop], None]
@@ -320,6 +322,8 @@ class AccountLoop:
         self.first_run.set()
         if report.changed and not is_by_hook(trigger, requests):
             self._hook_runner.add(report)
+        if report.is_faultless:
+            self.succeeded(report)
 
     def _log_problems(self, report: AccountReport) -> None:
         """Log newly quarantined items, the first `MOST_LOGGED` by name."""

@@ -190,6 +190,12 @@ class AccountReport(Struct):
         return bool(self.kinds) and all(kind.partial for kind in self.kinds.values())
 
     @property
+    def is_faultless(self) -> bool:
+        """Return whether every kind was synchronized with both sides observed, and nothing is left to report."""
+        kinds = self.kinds.values()
+        return not self.worst and bool(kinds) and all(kind.state is State.SYNCED and not kind.partial for kind in kinds)
+
+    @property
     def reason(self) -> str:
         """Return why the exit code is not 0, in words."""
         return self.error or " ".join(dict.fromkeys(kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason))

@@ -140,3 +140,18 @@ def test_what_is_not_utf_8_is_named_and_nothing_is_written(path: Path, place: st
     with pytest.raises(ConfigError, match=r"not UTF-8: .*path = "):
         extended(path, NewAccount(name="work", settings=NEW.settings, kinds=(NewKind(kind="mail", path=place),)))
     assert not path.exists()
+
+
+def test_an_account_is_added_to_the_file_that_includes_others(path: Path) -> None:
+    (path.parent / "conf.d").mkdir(parents=True)
+    path.write_text('include = ["conf.d/*.toml"]\n')
+    add(path)
+    assert list(load(path).accounts) == ["work"]
+    (path.parent / "conf.d/a.toml").write_text(OTHER)
+    with pytest.raises(ConfigError, match="hooks belongs in"):
+        add(path, NewAccount(name="third", settings=NEW.settings))
+    (path.parent / "conf.d/a.toml").write_text(OTHER.partition("[hooks]")[0])
+    with pytest.raises(ConfigError, match="has an account home already"):
+        add(path, NewAccount(name="home", settings=NEW.settings))
+    add(path, NewAccount(name="third", settings=NEW.settings))
+    assert list(load(path).accounts) == ["work", "third", "home"]

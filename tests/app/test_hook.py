@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
 import pytest
 
 from jmapsync.app import hook
-from jmapsync.app.hook import HookError, run_after_sync, run_on_trouble
+from jmapsync.app.hook import HookError, run_after_sync, run_on_success, run_on_trouble
 from jmapsync.config import HooksConfig
-from jmapsync.errors import JmapsyncError
-from jmapsync.sync.report import AccountReport, Counts, KindReport
+from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.sync.report import AccountReport, Counts, KindReport, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +56,41 @@ async def test_an_environment_that_is_too_large_is_a_hook_failure(monkeypatch: p
 async def test_a_hook_that_fails_is_reported_as_one_of_ours() -> None:
     with pytest.raises(JmapsyncError, match="failed with status 7"):
         await run_on_trouble(HooksConfig(on_trouble="exit 7"), "home", "It is so.")
+
+
+class TestOnSuccess:
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> Path:
+        return tmp_path / "log"
+
+    @pytest.fixture
+    def hooks(self, log: Path) -> HooksConfig:
+        return HooksConfig(on_success=f"echo $JMAPSYNC_ACCOUNT $JMAPSYNC_KINDS >>{log}")
+
+    def test_it_runs_once_an_interval(self, hooks: HooksConfig, log: Path, tmp_path: Path) -> None:
+        report = AccountReport("home", kinds={"mail": KindReport(state=State.SYNCED), "contacts": KindReport(state=State.SYNCED)})
+        for _ in range(3):
+            asyncio.run(run_on_success(hooks, report, tmp_path, 600))
+        assert log.read_text() == "home mail contacts\n"
+        for age in (500, 545, -1000):  # the last time is still to come: the clock was set back
+            os.utime(tmp_path / "on_success", (time.time() - age,) * 2)
+            asyncio.run(run_on_success(hooks, report, tmp_path, 600))
+        assert log.read_text() == "home mail contacts\n" * 3
+
+    @pytest.mark.parametrize(
+        "kinds",
+        [
+            {},
+            {"mail": KindReport(state=State.SYNCED, exit_code=ExitCode.QUARANTINED)},
+            {"mail": KindReport(state=State.SYNCED), "contacts": KindReport(state=State.SKIPPED, exit_code=ExitCode.FAILED)},
+            {"mail": KindReport(state=State.SUSPENDED, exit_code=ExitCode.SUSPENDED)},
+            {"mail": KindReport(state=State.SYNCED, partial=True)},
+        ],
+    )
+    def test_it_does_not_run_for_less_than_success(
+        self, kinds: dict[str, KindReport], hooks: HooksConfig, log: Path, tmp_path: Path
+    ) -> None:
+        asyncio.run(run_on_success(hooks, AccountReport("home", kinds=kinds), tmp_path, 600))
+        failed = AccountReport("home", kinds={"mail": KindReport(state=State.SYNCED)}, exit_code=ExitCode.FAILED)
+        asyncio.run(run_on_success(hooks, failed, tmp_path, 600))
+        assert not log.exists()

@@ -237,6 +237,15 @@ class TestHooks:
             time.sleep(1)
         assert not (home.path / "hooked").exists()
 
+    def test_on_success_runs_once_an_interval(self, home: Home, jmapsync: Command) -> None:
+        home.configure(more=f'{QUIET}[hooks]\non_success = "echo x >> succeeded"\n')
+        succeeded = home.path / "succeeded"
+        with running(home):
+            wait_for(succeeded.exists)
+            for _ in range(2):
+                assert jmapsync("sync").code == 0
+        assert succeeded.read_text() == "x\n"
+
     def test_that_take_too_long_are_ended_with_all_they_started_and_hold_nothing_up(self, home: Home, server: DemoServer) -> None:
         home.configure(more=f'{QUIET}[hooks]\nafter_sync = "sleep 60; echo x >> hooked"\ntimeout = "1s"\n')
         with running(home) as daemon:

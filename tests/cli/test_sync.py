@@ -318,6 +318,22 @@ class TestTheHook:
         jmapsync("sync")
         assert not log.exists()
 
+    def test_of_success_runs_after_a_run_without_fault_once_an_interval(
+        self, jmapsync: Command, home: Home, tmp_path: Path
+    ) -> None:
+        log = tmp_path / "hook"
+        more = f'[daemon]\npoll = "1h"\n[hooks]\non_success = "echo $JMAPSYNC_ACCOUNT $JMAPSYNC_KINDS >> {log}"\n'
+        home.configure(more=more)
+        jmapsync("sync", "--dry-run")
+        assert not log.exists()
+        assert jmapsync("sync").code == 0
+        assert jmapsync("sync").code == 0
+        assert log.read_text() == "home mail\n"
+        (home.state / "on_success").unlink()
+        (home.mail / ".jmapsync").unlink()
+        assert jmapsync("sync").code == 4
+        assert log.read_text() == "home mail\n"
+
     def test_that_fails_is_reported(self, jmapsync: Command, home: Home) -> None:
         home.configure(more='[hooks]\nafter_sync = "exit 7"\n')
         done = jmapsync("sync")

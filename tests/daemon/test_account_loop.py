@@ -113,6 +113,7 @@ async def kept(
         settings,
         Meter(),
         after,
+        lambda _: None,
         lambda error: JmapsyncError(str(error)),
         state_changed,
     )

@@ -41,6 +41,7 @@ _EXAMPLES: dict[str, object] = {
     "after_sync": "notmuch new",
     "limit_rate": "2M",
     "on_trouble": 'notify-send jmapsync "$JMAPSYNC_MESSAGE"',
+    "on_success": "curl -fsS -m 10 --retry 5 https://hc-ping.com/your-uuid",
     "config": "~/.notmuch-config",
     "mail.path": "~/Mail/home",
     "contacts.path": "~/.contacts/home",
@@ -59,6 +60,7 @@ _COMMENTED = {
     "state_dir",
     "config",
     "on_trouble",
+    "on_success",
     "after_sync",
     "limit_rate",
 }
@@ -94,7 +96,11 @@ def tables() -> list[Table]:
     account = values.AccountConfig
     shown = set(account.__struct_fields__) - {"name", "state_dir", "timeout", "limit_rate"}
     found = [
-        Table((), "Keys before the first table.", [Key("state_dir", "path", "", _STATE_DIR)]),
+        Table(
+            (),
+            "Keys before the first table.",
+            [Key("state_dir", "path", "", _STATE_DIR), Key("include", "list of strings", (), _INCLUDE)],
+        ),
         _table(("accounts", "home"), account, shown),
     ]
     for kind in (values.MailConfig, values.ContactsConfig, values.CalendarsConfig, values.TasksConfig, values.SieveConfig):
@@ -109,6 +115,12 @@ def tables() -> list[Table]:
 
 
 _STATE_DIR = "Directory of the ledgers, locks and conflict copies of all accounts; without it, `$XDG_STATE_HOME/jmapsync`."
+
+_INCLUDE = (
+    'Further files with accounts, such as `["conf.d/*.toml"]`: paths and shell patterns, relative to the directory of this file. '
+    "They are read in the order of the list, then by name, and may have `[accounts.NAME]` tables only. Relative paths in such a "
+    "file start in its own directory, and a secret in it needs mode 0600 of that file."
+)
 
 
 def _table(path: tuple[str, ...], declared: type[Struct], shown: set[str] | None = None) -> Table:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jmapsync.config.load import LONGEST, parse
+from jmapsync.config.files import LONGEST
+from jmapsync.config.load import parse
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.atomic import replace_bytes
@@ -87,22 +87,11 @@ def _table(values: Mapping[str, Value]) -> Table:
 
 
 def account_names(path: Path) -> list[str]:
-    """Return the names of the accounts of a file, none where there is no file; raise `ConfigError` if it is invalid."""
-    content = _read(path)
-    try:
-        return list(parse(content, path, private=True).accounts)
-    except ConfigError:
-        if _has_accounts(content):
-            raise
-        return []
+    """Return the names of the accounts of a file and of those that it includes, none where there is no file.
 
-
-def _has_accounts(content: bytes) -> bool:
-    """Return whether a file has accounts, or cannot be read: one without is invalid, and the first account makes it valid."""
-    try:
-        return "accounts" in tomllib.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return True
+    A file without an account is invalid only until it has one. Raise `ConfigError` if it is invalid otherwise.
+    """
+    return list(parse(_read(path), path, private=True, may_be_empty=True).accounts)
 
 
 def extended(path: Path, account: NewAccount) -> tuple[bytes, AccountConfig]:
