@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "accounts": "List the accounts of the configuration.",
     "check": "Reach the server and list what it offers.",
+    "config": "Print the schema of the configuration.",
     "conflicts": "List and resolve conflict copies.",
     "convert": "Convert contacts and calendars between formats.",
     "demo": "Take a tour on an embedded server.",

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import types
-import typing
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from msgspec import NODEFAULT, Struct
-
-from jmapsync.config import values
+from jmapsync.config.declared import NAME, tables, toml
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _INTRODUCTION = """\
@@ -21,6 +14,13 @@ _INTRODUCTION = """\
 The configuration is one TOML file: `~/.config/jmapsync/config.toml` (`$XDG_CONFIG_HOME`), or the file after `-c`.
 All errors are reported together, with line numbers; unknown keys are errors.
 A duration is a number with a unit: `"30s"`, `"10m"`, `"2h"`, `"7d"`.
+
+An editor that knows [Taplo](https://taplo.tamasfe.dev) or Even Better TOML completes and checks the file by its
+[JSON Schema](config.schema.json). Run `jmapsync config schema >~/.config/jmapsync/schema.json`, and let the file begin with:
+
+```toml
+#:schema ./schema.json
+```
 
 A complete example, in which every key has its default, or an example value where there is none:
 
@@ -66,131 +66,6 @@ _COMMENTED = {
 }
 """Keys that stand as a comment in the example: they exclude others, or would name what is not there."""
 _PLANNED = {"sieve"}
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-
-
-class Key(NamedTuple):
-    """One key of a table."""
-
-    name: str
-    accepts: str
-    default: object
-    """NODEFAULT where the key is required."""
-    meaning: str
-
-
-class Table(NamedTuple):
-    """One table of the configuration."""
-
-    path: tuple[str, ...]
-    meaning: str
-    keys: list[Key]
-
-    @property
-    def header(self) -> str:
-        return f"[{'.'.join(self.path)}]"
-
-
-def tables() -> list[Table]:
-    """Return every table, in the order of the page."""
-    account = values.AccountConfig
-    shown = set(account.__struct_fields__) - {"name", "state_dir", "timeout", "limit_rate"}
-    found = [
-        Table(
-            (),
-            "Keys before the first table.",
-            [Key("state_dir", "path", "", _STATE_DIR), Key("include", "list of strings", (), _INCLUDE)],
-        ),
-        _table(("accounts", "home"), account, shown),
-    ]
-    for kind in (values.MailConfig, values.ContactsConfig, values.CalendarsConfig, values.TasksConfig, values.SieveConfig):
-        found.append(_table(("accounts", "home", kind.kind), kind))
-        if kind is values.MailConfig:
-            found.append(_table(("accounts", "home", "mail", "notmuch"), values.NotmuchConfig))
-    found.append(_table(("daemon",), values.DaemonConfig))
-    found.append(_table(("safety",), values.SafetyConfig))
-    found.append(_table(("hooks",), values.HooksConfig))
-    network = _table(("network",), account, {"timeout", "limit_rate"})
-    return [*found, network._replace(meaning="Connections of all accounts.")]
-
-
-_STATE_DIR = "Directory of the ledgers, locks and conflict copies of all accounts; without it, `$XDG_STATE_HOME/jmapsync`."
-
-_INCLUDE = (
-    'Further files with accounts, such as `["conf.d/*.toml"]`: paths and shell patterns, relative to the directory of this file. '
-    "They are read in the order of the list, then by name, and may have `[accounts.NAME]` tables only. Relative paths in such a "
-    "file start in its own directory, and a secret in it needs mode 0600 of that file."
-)
-
-
-def _table(path: tuple[str, ...], declared: type[Struct], shown: set[str] | None = None) -> Table:
-    hints, meanings = get_type_hints(declared, localns={"Path": Path}), _meanings(declared)
-    keys = [
-        Key(name, _accepts(name, hints[name], default), default, meanings[name])
-        for name, default in _defaults(declared).items()
-        if (shown is None or name in shown) and not _is_table(hints[name])
-    ]
-    keys.sort(key=lambda key: key.name != "path")  # inherited keys come first
-    return Table(path, inspect.getdoc(declared) or "", keys)
-
-
-def _is_table(hint: object) -> bool:
-    return any(
-        isinstance(one, type) and issubclass(one, (values.KindConfig, values.NotmuchConfig)) for one in (hint, *get_args(hint))
-    )
-
-
-def _defaults(declared: type[Struct]) -> dict[str, object]:
-    """Return each field's default, NODEFAULT where it is required."""
-    names = declared.__struct_fields__
-    required = names[: len(names) - len(declared.__struct_defaults__)]
-    shown = declared(**dict.fromkeys(required, NODEFAULT))
-    return {name: getattr(shown, name) for name in names}
-
-
-def _meanings(declared: type) -> dict[str, str]:
-    """Return the string after each field's declaration, base classes included."""
-    found: dict[str, str] = {}
-    for one in (one for one in reversed(declared.__mro__) if one.__module__ == values.__name__):
-        (body,) = ast.parse(inspect.getsource(one)).body
-        assert isinstance(body, ast.ClassDef)
-        for node, following in zip(body.body, body.body[1:], strict=False):
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr):
-                assert isinstance(following.value, ast.Constant)
-                found[node.target.id] = " ".join(str(following.value.value).split())
-    return found
-
-
-def _accepts(name: str, hint: object, default: object) -> str:
-    """Return what a key accepts, in words."""
-    if get_origin(hint) is Literal:
-        return ", ".join(f"`{toml(one)}`" for one in get_args(hint))
-    if get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(one for one in get_args(hint) if one is not type(None))
-    if hint is float:
-        return "duration"
-    if name == "limit_rate":
-        return "octets a second"
-    if hint is int and isinstance(default, int):
-        return "0 to 100" if "percent" in name else "whole number"
-    kinds: dict[object, str] = {bool: "`true`, `false`", str: "string", Path: "path"}
-    return kinds.get(hint) or ("list of strings" if get_origin(hint) is tuple else "table of strings")
-
-
-def toml(value: object) -> str:
-    """Return a value as TOML writes it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return next(f'"{value / size:g}{unit}"' for size, unit in _UNITS if value % size == 0 or size == 1)
-        case str():
-            return f"'{value}'" if '"' in value else f'"{value}"'
-        case tuple():
-            return f"[{', '.join(map(toml, value))}]"
-        case dict():
-            return "{}"
-    return str(value)
 
 
 def example() -> str:
@@ -201,7 +76,7 @@ def example() -> str:
         if planned:
             continue
         if table.path:
-            lines += ["", table.header]
+            lines += ["", table.header.replace(NAME, "home")]
         for key in table.keys:
             value = _EXAMPLES.get(f"{table.path[-1]}.{key.name}" if table.path else "", _EXAMPLES.get(key.name))
             value = key.default if value is None else value
@@ -213,17 +88,10 @@ def page() -> str:
     """Return the whole page."""
     parts = [_INTRODUCTION, f"```toml\n{example()}```\n"]
     for table in tables():
-        shown = table.header.replace(".home", ".NAME") if table.path else "Top of the file"
-        parts.append(f"\n## {f'`{shown}`' if table.path else shown}\n\n{table.meaning}\n\n")
+        parts.append(f"\n## {f'`{table.header}`' if table.path else 'Top of the file'}\n\n{table.meaning}\n\n")
         parts.append("| key | accepts | default | meaning |\n|---|---|---|---|\n")
         for key in table.keys:
-            default = (
-                "required"
-                if key.default is NODEFAULT
-                else ""
-                if key.default in ("", None) or key.name == "limit_rate"
-                else f"`{toml(key.default)}`"
-            )
+            default = "required" if key.is_required else f"`{key.shown_default}`" if key.shown_default else ""
             parts.append(f"| `{key.name}` | {key.accepts} | {default} | {key.meaning} |\n")
     return "".join(parts) + _ENVIRONMENT
 

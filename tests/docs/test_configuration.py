@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from jmapsync.config import DaemonConfig, HooksConfig, MailConfig, NotmuchConfig, SafetyConfig, load
+from jmapsync.config.declared import NAME, tables
 from jmapsync.config.reader import Reader
 from jmapsync.config.values import TIMEOUT
-from tests.docs.configuration import PAGE, example, page, tables
+from tests.docs.configuration import PAGE, example, page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,9 @@ def test_every_key_that_is_read_is_on_the_page_and_the_reverse(tmp_path: Path, m
     file = tmp_path / "config.toml"
     file.write_text(re.sub(r"^# ", "", example(), count=1) + '[accounts.home.sieve]\npath = "sieve"\n')
     load(file)
-    described = {table.path: {key.name for key in table.keys} for table in tables()}
+    described = {
+        tuple("home" if part == NAME else part for part in table.path): {key.name for key in table.keys} for table in tables()
+    }
     tables_of = {path: {other[-1] for other in described if other and other[:-1] == path} for path in described}
     tables_of[()] = {path[0] for path in described if path}
     assert {path: read[path] - tables_of[path] for path in described} == described
