@@ -18,6 +18,7 @@ from jmapsync.kinds import KINDS, MAIL
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
+from jmapsync.storage.jmap.identities import SUBMISSION, read_identities
 from jmapsync.storage.jmap.objects import collections, dialect_for
 from jmapsync.sync.report import worst
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, MailConfig
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
+    from jmapsync.storage.jmap.identities import Identity
 
 CAPABILITIES = {
     **{kind.name: kind.capabilities for kind in KINDS.values()},
     "sieve": ("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
-    "sending": ("urn:ietf:params:jmap:submission",),
+    "sending": (SUBMISSION,),
 }
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
 
@@ -61,6 +63,8 @@ class Checkup(Struct):
     limits: dict[str, int] = {}
     push: bool = False
     mailboxes: list[Mailbox] = []
+    identities: list[Identity] = []
+    """Whom the user may send as."""
     collections: dict[str, list[str]] = {}
     """The names of address books and calendars, by kind."""
     disks: dict[str, list[str]] = {}
@@ -91,6 +95,7 @@ async def check_account(account: AccountConfig) -> Checkup:
         async with patient_client(account, credential) as client:
             session = await client.session()
             _note_offer(found, session)
+            found.identities = await _identities(account, client, session)
             for kind in account.kinds:
                 await _check_kind(found, account, kind, client, session)
     except JmapsyncError as error:
@@ -156,6 +161,15 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
     else:
         found.account_id = found.account_id or theirs.id
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
+
+
+async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:
+    """Return whom the user may send as; nobody where mail cannot be sent by the server."""
+    try:
+        theirs = session.account_for(SUBMISSION, account.account_id)
+        return list(await read_identities(client, theirs))
+    except (UnsupportedError, MethodError):
+        return []
 
 
 async def read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:

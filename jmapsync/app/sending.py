@@ -131,7 +131,8 @@ async def _turns(outbox: Outbox) -> AsyncIterator[None]:
 
 async def _sender(account: AccountConfig, outbox: Outbox, client: Client) -> Sender:
     from jmapsync.send.deliver import Sender  # noqa: PLC0415  # as above
-    from jmapsync.storage.jmap.submission import SUBMISSION, Post  # noqa: PLC0415
+    from jmapsync.storage.jmap.identities import SUBMISSION  # noqa: PLC0415
+    from jmapsync.storage.jmap.submission import Post  # noqa: PLC0415
 
     theirs = (await client.session()).account_for(SUBMISSION, account.account_id)
     return Sender(outbox, Post(client, theirs))

@@ -10,7 +10,10 @@ from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jmapsync.app.checkup import Checkup, Mailbox
+    from jmapsync.storage.jmap.identities import Identity
 
 
 @click.command()
@@ -44,6 +47,7 @@ def print_checkup(found: Checkup) -> None:
         width = max(len(box.path) for box in found.mailboxes)
         for box in found.mailboxes:
             say(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
+    _print_identities(found.identities)
     for kind, names in found.collections.items():
         say(f"  {kind:10} {len(names)}: {', '.join(names)}")
     for kind, remarks in found.disks.items():
@@ -57,6 +61,23 @@ def print_checkup(found: Checkup) -> None:
 
 def _offers(found: Checkup, *, there: bool) -> str:
     return ", ".join(kind for kind, how in found.kinds.items() if bool(how) is there) or "nothing"
+
+
+def _print_identities(identities: list[Identity]) -> None:
+    if identities:
+        say(f"  send as    {len(identities)}:")
+    for one in identities:
+        say(f"    {'; '.join([one.label, *_settings(one)])}")
+
+
+def _settings(one: Identity) -> Iterator[str]:
+    """Yield what an identity gives to a new message, and whether the user may delete it."""
+    if one.reply_to:
+        yield f"replies to {', '.join(map(str, one.reply_to))}"
+    if one.bcc:
+        yield f"copies to {', '.join(map(str, one.bcc))}"
+    if one.may_delete:
+        yield "may be deleted"
 
 
 def _remarks(box: Mailbox) -> str:

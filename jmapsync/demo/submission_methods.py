@@ -158,7 +158,8 @@ def _addresses(fields: Fields, name: str) -> list[JsonObject]:
 
 def _check_sender(account: Account, sender: str) -> None:
     own = [str(one["email"]).casefold() for one in account.identities]
-    if all(own) and sender.casefold() not in own:
+    allowed = {sender.casefold(), f"*@{sender.casefold().rpartition('@')[2]}"}
+    if all(own) and not allowed & set(own):
         raise SetError("forbiddenMailFrom")
 
 

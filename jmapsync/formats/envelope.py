@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, frozen=True, omit_defaults=True):
     """Sender and recipients of a message (RFC 5321)."""
 
     sender: str
@@ -13,3 +13,5 @@ class Envelope(Struct, frozen=True):
     message_id: str
     """With its angle brackets; the message is found on the server by it."""
     subject: str = ""
+    has_bcc: bool = False
+    """Whether the message named recipients in Bcc, which is not sent on."""

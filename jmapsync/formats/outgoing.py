@@ -163,7 +163,7 @@ def complete(
     check_argument(full_name)
     alike: dict[str, str] = {}
     for address in _recipients_in(recipients):
-        alike.setdefault(_same(address), address)
+        alike.setdefault(address_key(address), address)
     everybody = tuple(alike.values())
     if not everybody:
         raise OutgoingError("The message has no recipients.", advice="Name them, or use -t and name them in its header.")
@@ -176,7 +176,7 @@ def complete(
     message_id = given or email.utils.make_msgid(domain=sender.rpartition("@")[2])
     added = []
     if not header.values("from"):
-        added.append(f"From: {_phrase(full_name)}<{sender}>".encode() if full_name else f"From: {sender}".encode())
+        added.append(f"From: {phrase(full_name)}<{sender}>".encode() if full_name else f"From: {sender}".encode())
     if not header.values("date"):
         added.append(f"Date: {email.utils.format_datetime(now)}".encode())
     if not given:
@@ -185,7 +185,7 @@ def complete(
     kept = [one for one, name in zip(header.fields, header.names, strict=True) if name not in left_out]
     text = b"".join(one + b"\r\n" for one in (*added, *kept)) + b"\r\n"
     subject = next(iter(header.values("subject")), "")
-    return text, Envelope(sender, everybody, _printable(message_id), shown(subject))
+    return text, Envelope(sender, everybody, _printable(message_id), shown(subject), has_bcc="bcc" in header.names)
 
 
 def _parsed(field: bytes) -> tuple[str, str]:
@@ -196,13 +196,13 @@ def _parsed(field: bytes) -> tuple[str, str]:
     return match[1].decode("ascii").lower(), value.strip()
 
 
-def _same(address: str) -> str:
+def address_key(address: str) -> str:
     """Return a key that is equal for two spellings of one address: only the domain ignores case (RFC 5321, 2.4)."""
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.casefold()}"
 
 
-def _phrase(name: str) -> str:
+def phrase(name: str) -> str:
     """Return a display name as in a header field, with a space after it. Raise OutgoingError."""
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise OutgoingError(f"The name {_quoted(name)} is too long or not printable; nothing was sent.")

@@ -19,6 +19,8 @@ from msgspec.structs import replace
 from jmapsync.errors import JmapsyncError, NetworkError, Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.replies import UnreachedError
+from jmapsync.send.identity import add_defaults, header_of, senders_of
+from jmapsync.storage.jmap.identities import IdentityError, choose
 from jmapsync.storage.jmap.submission import RefusedError
 from jmapsync.storage.outbox import Stage
 
@@ -86,7 +88,7 @@ class Sender:
                 return self._later(waiting, "it was sent, and could not be filed yet", None)
         except (NetworkError, ServerError) as error:
             return self._later(waiting, error.message, error)
-        except (RefusedError, MethodError, RequestError) as error:  # of this message: the others may go
+        except (IdentityError, RefusedError, MethodError, RequestError) as error:  # of this message: the others may go
             # A capability that the server withdrew a moment ago is as one that it never had: the message waits for it.
             if error.remedy in {Remedy.LATER, Remedy.NOW} or not self.post.is_offered or _is_of_server(error):
                 return self._later(waiting, error.message, error)
@@ -118,6 +120,10 @@ class Sender:
     async def _draft(self, waiting: Waiting) -> Waiting:
         """Bring a message to the server, as a draft."""
         desk, path = await self._get_desk(), self.outbox.message(waiting.id)
+        header = header_of(path)
+        identity = choose(desk.identities, senders_of(waiting.envelope, header))
+        if waiting.stage is Stage.QUEUED:
+            waiting = add_defaults(self.outbox, waiting, header, identity)
         blob_id = await self.post.upload(path)
         if waiting.stage is Stage.IMPORTING:
             found = await self.post.find_draft(desk, waiting.envelope, blob_id, path.stat().st_size)
@@ -129,10 +135,12 @@ class Sender:
 
     async def _submit(self, waiting: Waiting) -> tuple[Waiting, bool]:
         """Have a draft sent, and return it with whether it is filed too."""
-        desk, baseline = await self._get_desk(), await self.post.baseline(waiting.email_id)
+        desk = await self._get_desk()
+        identity = choose(desk.identities, senders_of(waiting.envelope, header_of(self.outbox.message(waiting.id))))
+        baseline = await self.post.baseline(waiting.email_id)
         asked = self.outbox.note(replace(waiting, stage=Stage.SENDING, baseline=baseline, asked_at=self.now()))
         try:
-            filed = await self.post.submit(desk, asked.email_id, asked.envelope)
+            filed = await self.post.submit(desk, asked.email_id, asked.envelope, identity)
         except JmapsyncError as error:
             if _is_surely_unsent(error):
                 self.outbox.note(waiting)
@@ -152,7 +160,7 @@ class Sender:
         return next((one for one in self.outbox.entries() if one.id == waiting.id), waiting)
 
 
-def _is_of_server(error: RefusedError | MethodError | RequestError) -> bool:
+def _is_of_server(error: JmapsyncError) -> bool:
     """Return whether the server does not offer what was called (RFC 8620, 3.6.1 and 3.6.2): that says nothing of the message."""
     return isinstance(error, MethodError | RequestError) and error.type in {"unknownMethod", "unknownCapability"}
 

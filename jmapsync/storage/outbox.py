@@ -11,6 +11,7 @@ import enum
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +119,22 @@ class Outbox:
             self.message(identity).unlink(missing_ok=True)
             raise LocalError(f"The message could not be kept in {self.folder}: {error.strerror}.") from error
         return waiting
+
+    def put_first(self, identity: str, field: bytes) -> None:
+        """Put a header field, with its line break, before the others of a message. Raises LocalError."""
+        path, temporary = self.message(identity), self.message(f".{identity}")
+        try:
+            temporary.unlink(missing_ok=True)  # what a killed run left
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb") as file, path.open("rb") as before:
+                file.write(field)
+                shutil.copyfileobj(before, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_directories([os.fspath(self.folder)])
+        except OSError as error:
+            raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error
 
     def note(self, waiting: Waiting) -> Waiting:
         """Write down durably how far a message got, and return it. Raises LocalError."""

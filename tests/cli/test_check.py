@@ -35,6 +35,20 @@ class TestAServerThatAnswers:
         assert "  contacts   3: Contacts, Engine, Family\n" in done.out
         assert "  calendars  3: Calendar, Engine, Tasks\n" in done.out
 
+    def test_lists_the_identities_that_mail_can_be_sent_as(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        reply = [{"name": "Sales", "email": "sales@example.com"}]
+        server.account.identities += [
+            {"id": "i2", "name": "All", "email": "*@example.org", "replyTo": reply, "bcc": [{"email": "me@example.org"}]},
+            {"id": "i3", "name": "", "email": "old@example.com", "mayDelete": True},
+        ]
+        done = jmapsync("check")
+        assert (
+            "  send as    3:\n"
+            "    demo@example.com\n"
+            "    All <*@example.org>; replies to Sales <sales@example.com>; copies to me@example.org\n"
+            "    old@example.com; may be deleted\n"
+        ) in done.out
+
     def test_changes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         before = server.account.version
         assert jmapsync("check").code == 0

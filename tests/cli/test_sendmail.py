@@ -224,16 +224,26 @@ def test_a_dry_run_sends_nothing(home: Home, server: DemoServer, jmapsync: Comma
 # Refusals
 
 
-@pytest.mark.parametrize("error", ["forbiddenMailFrom", "invalidRecipients", "tooManyRecipients", "forbiddenToSend"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("forbiddenMailFrom", "does not let you send as demo@example.com"),
+        ("forbiddenFrom", "does not let you send with the From of this message"),
+        ("invalidRecipients", "refused to send the message"),
+        ("tooManyRecipients", "refused to send the message"),
+        ("forbiddenToSend", "does not let you send mail"),
+    ],
+)
 def test_what_the_server_refuses_is_said_at_once_and_kept_nowhere(
-    home: Home, server: DemoServer, sendmail: Sendmail, error: str
+    home: Home, server: DemoServer, sendmail: Sendmail, error: str, said: str
 ) -> None:
     """The mail program keeps it, and whoever wrote it sends it again."""
     before = set(server.account.emails)
     server.faults.set_error.arm(SetError(error, "no such thing"), only=["EmailSubmission/set"])
     result = sendmail("-t")
     assert result.code == 1
-    assert f"The server refused to send the message ({error} no such thing)" in result.err
+    assert f"The server {said} ({error} no such thing)" in result.err
+    assert ("it lets you send as demo@example.com" in result.err) is error.endswith("From")
     assert (outbox(home), set(server.account.emails), server.account.sent) == ([], before, [])
 
 

@@ -20,7 +20,8 @@ from jmapsync.formats.envelope import Envelope
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.send.deliver import PATIENCE, Fate, Sender, Sent
-from jmapsync.storage.jmap.submission import SUBMISSION, Post
+from jmapsync.storage.jmap.identities import SUBMISSION
+from jmapsync.storage.jmap.submission import Post
 from jmapsync.storage.outbox import Outbox, Stage, Waiting
 
 if TYPE_CHECKING:

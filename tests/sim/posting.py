@@ -9,7 +9,8 @@ from unittest import mock
 from jmapsync.errors import JmapsyncError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.send.deliver import PATIENCE, Sender
-from jmapsync.storage.jmap.submission import SUBMISSION, Post
+from jmapsync.storage.jmap.identities import SUBMISSION
+from jmapsync.storage.jmap.submission import Post
 from jmapsync.storage.outbox import Outbox, Stage
 from tests.sim.fate import DiedError, Fate
 from tests.sim.world import NOW

@@ -15,6 +15,7 @@ from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.decoding import listed
+from jmapsync.storage.jmap.identities import SUBMISSION, get_identities, identities_in, names_of
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.jmap.mail.imports import MEDIA_TYPE
 from jmapsync.storage.outbox import Baseline
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Response
+    from jmapsync.storage.jmap.identities import Identity
 
-SUBMISSION = "urn:ietf:params:jmap:submission"
 _DRAFT = {"$draft": True, "$seen": True}
 _SEND = "send"
 
@@ -36,29 +37,10 @@ _SEND = "send"
 class RefusedError(JmapsyncError):
     """The server refused a message; `remedy` says whether time may fix that."""
 
-    def __init__(self, what: str, error: SetError) -> None:
-        """Name what was refused, in the server's words."""
-        super().__init__(f"The server refused {what} ({error}).")
+    def __init__(self, what: str, error: SetError, explanation: str = "") -> None:
+        """Name what was refused, in the server's words; with an explanation in ours first, where there is one."""
+        super().__init__(explanation or f"The server refused {what} ({error}).")
         self.remedy = error.remedy
-
-
-class Identity(msgspec.Struct):
-    """An address that the user may send as."""
-
-    id: str
-    email: str = ""
-    """Nothing where the server does not say (Cyrus), `*@domain` for all of a domain."""
-
-    def fits(self, address: str) -> int:
-        """Return how well it fits an address: the more the better, 0 not at all."""
-        mine, theirs = self.email.casefold(), address.casefold()
-        if not mine:
-            return 1
-        return 3 if mine == theirs else 2 if mine.startswith("*@") and theirs.endswith(mine[1:]) else 0
-
-
-class _Identities(msgspec.Struct):
-    identities: list[Identity] = msgspec.field(name="list", default_factory=list)
 
 
 class _Submission(msgspec.Struct, rename="camel"):
@@ -83,10 +65,6 @@ class Desk(Struct, frozen=True):
     sent: str
     """The id of the mailbox where it lies afterwards; nothing where there is none and none could be made."""
     identities: tuple[Identity, ...]
-
-    def identity_for(self, address: str) -> Identity:
-        """Return the identity to send as; where none fits, the first: what it may is the server's to say."""
-        return max(self.identities, key=lambda one: one.fits(address))
 
     def has_filed(self, email: Email) -> bool:
         """Return whether an email was filed as sent: the server does that together with the sending."""
@@ -133,9 +111,9 @@ class Post:
         """
         if self._account.is_read_only:
             raise UnsupportedError("Mail cannot be sent from this account: the server lets you only read it.")
-        identities = Call("Identity/get", {"accountId": self._account.id, "ids": None}, "identities")
+        identities = get_identities(self._account)
         roles, response = await self._roles([identities])
-        offered = tuple(response.get_as(identities, _Identities).identities)
+        offered = identities_in(response.get(identities))
         if not offered:
             raise UnsupportedError("The server has no identity to send as.", advice="Make one in your provider's settings.")
         sent = roles.get("sent") or await self._make_sent()
@@ -178,11 +156,11 @@ class Post:
             return await self._revive(desk, error.existing_id), False
         raise RefusedError("the message", error)
 
-    async def submit(self, desk: Desk, email_id: str, envelope: Envelope) -> bool:
+    async def submit(self, desk: Desk, email_id: str, envelope: Envelope, identity: Identity) -> bool:
         """Send a draft and file it; return whether it was filed. Raises RefusedError, OutcomeUnknownError: then it may be sent."""
         submission = {
             "emailId": email_id,
-            "identityId": desk.identity_for(envelope.sender).id,
+            "identityId": identity.id,
             "envelope": {
                 "mailFrom": {"email": envelope.sender, "parameters": None},
                 "rcptTo": [{"email": address, "parameters": None} for address in envelope.recipients],
@@ -197,7 +175,8 @@ class Post:
         response = await self._call([call], repeatable=False)
         answer = response.get(call)
         if not (answer.get("created") or {}).get(_SEND):
-            raise RefusedError("to send the message", set_errors(answer, "notCreated").get(_SEND, SetError("serverPartialFail")))
+            error = set_errors(answer, "notCreated").get(_SEND, SetError("serverPartialFail"))
+            raise RefusedError("to send the message", error, _explanation(error, envelope.sender, desk.identities))
         filed = [result for name, result in response.all(call) if name == "Email/set"]
         return any(email_id in (result.get("updated") or {}) for result in filed)
 
@@ -305,6 +284,20 @@ class Post:
 
     async def _call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
         return await Caller(self._client, self._account, MAIL, SUBMISSION).call(calls, repeatable=repeatable)
+
+
+def _explanation(error: SetError, sender: str, identities: Sequence[Identity]) -> str:
+    """Return in words why a sender was refused (RFC 8621, 7.5); nothing for another error."""
+    match error.type:
+        case "forbiddenMailFrom":
+            whom = f"as {sender}"
+        case "forbiddenFrom":
+            whom = "with the From of this message"
+        case "forbiddenToSend":
+            return f"The server does not let you send mail ({error})."
+        case _:
+            return ""
+    return f"The server does not let you send {whom} ({error}); it lets you send as {names_of(identities)}."
 
 
 def _roles_of(mailboxes: list[Mailbox]) -> dict[str, str]:
