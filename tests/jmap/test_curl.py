@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import statistics
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ import h2.events
 import pytest
 
 from jmapsync.errors import ServerError
-from jmapsync.jmap import blobs, curl
+from jmapsync.jmap import blobs, curl, curl_loop
 from jmapsync.jmap.auth import BasicCredential, BearerCredential
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
@@ -59,6 +62,34 @@ async def test_a_host_gets_no_more_than_sixteen_connections(peer: Peer) -> None:
         assert len(peer._connections) == KEPT_CONNECTIONS
     assert got == [b"mail"] * 100
     assert peer.most_under_way == KEPT_CONNECTIONS
+
+
+async def _halting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each request in two pieces, of which the second waits for the first to be acknowledged, as Cyrus' do."""
+    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+    while True:
+        await head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.sleep(0.001)
+        writer.write(b"mail")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program acknowledge at once")
+async def test_a_server_that_waits_for_acknowledgements_gets_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with wild(_halting) as host, client(f"http://{host}") as c:
+
+        async def usual() -> float:
+            """Return the median of the seconds that downloads take; more of them than Linux acknowledges at once by itself."""
+            seconds = []
+            for _ in range(40):
+                began = time.perf_counter()
+                assert await get(c, "G") == b"mail"
+                seconds.append(time.perf_counter() - began)
+            return statistics.median(seconds)
+
+        at_once = await usual()
+        monkeypatch.setattr(curl_loop, "_QUICKACK", None)
+        assert at_once < 0.5 * await usual()
 
 
 class Streams:
