@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from jmapsync import config
-from jmapsync.cli.sync import KINDS as OF_THE_COMMAND_LINE
+from jmapsync.cli.parameters import KINDS as OF_THE_COMMAND_LINE
 from jmapsync.config import AccountConfig, KindConfig
 from jmapsync.demo import DemoServer
 from jmapsync.formats.codec import codec_of

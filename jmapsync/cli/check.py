@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @pass_settings
 def check(settings: Settings, accounts: tuple[str, ...]) -> int:
     """Check the configuration, reach the server, list what it offers; changes nothing."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import CONFLICT_ID
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_(settings: Settings) -> None:
 
 
 @conflicts.command()
-@click.argument("identity", metavar="ID")
+@click.argument("identity", metavar="ID", type=CONFLICT_ID)
 @pass_settings
 def show(settings: Settings, identity: str) -> None:
     """Print a conflict copy byte for byte; on a terminal, with control characters escaped."""
@@ -49,7 +50,7 @@ def show(settings: Settings, identity: str) -> None:
 
 
 @conflicts.command()
-@click.argument("identity", metavar="ID")
+@click.argument("identity", metavar="ID", type=CONFLICT_ID)
 @pass_settings
 def restore(settings: Settings, identity: str) -> None:
     """Put a conflict copy back beside the version that won; the next run sends it to the server."""
@@ -58,7 +59,7 @@ def restore(settings: Settings, identity: str) -> None:
 
 
 @conflicts.command()
-@click.argument("identity", metavar="ID")
+@click.argument("identity", metavar="ID", type=CONFLICT_ID)
 @pass_settings
 def dismiss(settings: Settings, identity: str) -> None:
     """Delete a conflict copy."""

@@ -10,6 +10,7 @@ import click
 
 from jmapsync.cli.outcome import print_run
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import DIRECTORY
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.errors import ConfigError
 
@@ -23,7 +24,7 @@ _STARRED_THERE = "Moth found in relay"
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("folder", metavar="[DIR]", required=False, type=DIRECTORY)
 @pass_settings
 def demo(settings: Settings, folder: str | None) -> int:
     """Start an embedded server, mirror its sample account into DIR, and print what to try.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jmapsync.cli.parameters import DIRECTORY, FILE, KIND_LIST
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.cli.setup.answers import Answers
 
@@ -17,12 +18,16 @@ _AUTH = ("oauth", "basic", "bearer")
 @click.option("--auth", type=click.Choice(_AUTH), help="How to sign in: OAuth, a password or an API token.")
 @click.option("--device", is_flag=True, help="OAuth by a code typed on another device, where this machine has no browser.")
 @click.option("--password-command", metavar="COMMAND", default="", help="A command that prints the password or the token.")
-@click.option("--password-file", metavar="FILE", default="", help="A file with it that only you can read (mode 0600).")
+@click.option("--password-file", metavar="FILE", type=FILE, default="", help="A file with it that only you can read (mode 0600).")
 @click.option("--account-id", metavar="ID", default="", help="Which account, where the server offers several.")
 @click.option("--trust-host", "trusted", metavar="HOST", multiple=True, help="Approve another host to be sent the secret.")
 @click.option("--name", default="", help="The account's name in the configuration.")
-@click.option("--kinds", metavar="KIND,...", default="", help="What to synchronize: mail, contacts, calendars, tasks.")
-@click.option("--root", "roots", metavar="[KIND=]DIR", multiple=True, help="Where files go: for one kind, or for all of them.")
+@click.option(
+    "--kinds", metavar="KIND,...", type=KIND_LIST, default="", help="What to synchronize: mail, contacts, calendars, tasks."
+)
+@click.option(
+    "--root", "roots", metavar="[KIND=]DIR", type=DIRECTORY, multiple=True, help="Where files go: for one kind, or for all of them."
+)
 @click.option("--include", metavar="PATTERN", multiple=True, help="Mailboxes to mirror; default: all.")
 @click.option("--exclude", metavar="PATTERN", multiple=True, help="Mailboxes not to mirror.")
 @click.option("--backup", is_flag=True, help="Backup only: never write to the server, keep what it deletes.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", type=ACCOUNT)
 @click.option("--browser", "how", flag_value="browser", help="By OAuth, in a browser of this machine.")
 @click.option("--device", "how", flag_value="device", help="By OAuth, with a code that is typed in a browser anywhere.")
 @click.option("--token", "how", flag_value="token", help="With a password or an API token, typed here without echo.")
@@ -51,7 +52,7 @@ def print_place(settings: Settings, place: Place, path: Path) -> None:
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", type=ACCOUNT)
 @pass_settings
 def logout(settings: Settings, account: str) -> int:
     """Revoke the sign-in of ACCOUNT at the server and forget it here; mail and other files stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import OUTBOX_ID
 from jmapsync.cli.settings import Settings, pass_settings
 
 
@@ -28,7 +29,7 @@ def list_(settings: Settings) -> None:
 
 
 @outbox.command()
-@click.argument("identity", metavar="ID")
+@click.argument("identity", metavar="ID", type=OUTBOX_ID)
 @pass_settings
 def retry(settings: Settings, identity: str) -> None:
     """Send a stopped message with the next run; check first that its recipients do not have it."""
@@ -40,7 +41,7 @@ def retry(settings: Settings, identity: str) -> None:
 
 
 @outbox.command()
-@click.argument("identity", metavar="ID")
+@click.argument("identity", metavar="ID", type=OUTBOX_ID)
 @pass_settings
 def drop(settings: Settings, identity: str) -> None:
     """Delete a message instead of sending it; a draft of it on the server stays."""

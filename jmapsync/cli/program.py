@@ -12,6 +12,7 @@ import click
 from jmapsync import __version__
 from jmapsync.cli.encoding import use_utf8
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import FILE
 from jmapsync.cli.settings import Settings
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "accounts": "List the accounts of the configuration.",
     "check": "Reach the server and list what it offers.",
+    "completion": "Print the completion script of a shell.",
     "config": "Print the schema of the configuration.",
     "conflicts": "List and resolve conflict copies.",
     "convert": "Convert contacts and calendars between formats.",
@@ -42,7 +44,7 @@ _MODULES = {"logout": "login"}
 """The modules of the others."""
 _NAME = "jmapsync"
 _COMPLETION = "_JMAPSYNC_COMPLETE"
-"""Set by the completion script of a shell."""
+"""Set by the completion script of a shell; see `shells`."""
 _EXIT_CODES = """\b
 Exit codes:
   0  in sync
@@ -87,7 +89,12 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
 @click.option(
-    "-c", "--config", "config", metavar="FILE", help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml."
+    "-c",
+    "--config",
+    "config",
+    metavar="FILE",
+    type=FILE,
+    help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml.",
 )
 @click.option("-v", "--verbose", count=True, help="Log more to standard error; twice: every request.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only errors and results.")
@@ -105,6 +112,9 @@ def run_program() -> None:
     """Run the program. Results go to standard output; a failure is a message on standard error and an exit code."""
     use_utf8()
     if _COMPLETION in os.environ:
+        from jmapsync.cli.shells import register  # noqa: PLC0415  # only completion needs it
+
+        register()
         program.main(prog_name=_NAME)
     try:
         # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import ACCOUNT, ACCOUNT_OR_PATH, FILE, KINDS
 from jmapsync.cli.settings import Settings, pass_settings
-from jmapsync.cli.sync import KINDS
 
 if TYPE_CHECKING:
     from jmapsync.backup.restore import Restored
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("account", metavar="[ACCOUNT]", required=False)
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("account", metavar="[ACCOUNT]", required=False, type=ACCOUNT_OR_PATH)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=FILE)
 @click.option("--kind", "kind", type=click.Choice(KINDS), help="Only this kind.")
-@click.option("--into", metavar="NAME", help="Account to put them into; default: the one they belong to.")
+@click.option("--into", metavar="NAME", type=ACCOUNT, help="Account to put them into; default: the one they belong to.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, one line per item, and send nothing.")
 @pass_settings
 def restore(

@@ -10,6 +10,7 @@ import click
 
 from jmapsync.cli.log import SafeFormatter
 from jmapsync.cli.output import say
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.errors import ConfigError, JmapsyncError
 
@@ -25,7 +26,7 @@ class _Journal(SafeFormatter):
 
 
 @click.command()
-@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @click.option("--install", "installs", is_flag=True, help="Write systemd units that run this, and say what to do next.")
 @click.option("--uninstall", "uninstalls", is_flag=True, help="Remove those units.")
 @pass_settings

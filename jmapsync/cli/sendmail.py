@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 
 
@@ -15,7 +16,9 @@ from jmapsync.cli.settings import Settings, pass_settings
 @click.option("-i", "ignore_dots", is_flag=True, help="A line with a single dot is not the end of the message.")
 @click.option("-f", "-r", "sender", metavar="ADDRESS", help="Sender; default: the From of the header.")
 @click.option("-F", "full_name", metavar="NAME", default="", help="The sender's name, where the header has no From.")
-@click.option("--account", metavar="NAME", help="The account to send from; default: the one with the sender's address.")
+@click.option(
+    "--account", metavar="NAME", type=ACCOUNT, help="The account to send from; default: the one with the sender's address."
+)
 @click.option("-o", "options", metavar="OPTION", multiple=True, help="-oi is -i; others are ignored.")
 @click.option("-b", "mode", metavar="m", default="m", help="Only -bm, which is the default.")
 @click.option("-B", "-N", "-R", "-V", "-X", "ignored", metavar="VALUE", multiple=True, help="Ignored.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jmapsync.cli.output import say, say_json
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:

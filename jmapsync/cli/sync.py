@@ -6,13 +6,12 @@ import click
 
 from jmapsync.cli.outcome import print_run
 from jmapsync.cli.output import say_json
+from jmapsync.cli.parameters import ACCOUNT, KINDS
 from jmapsync.cli.settings import Settings, pass_settings
-
-KINDS = ("mail", "contacts", "calendars", "tasks")
 
 
 @click.command()
-@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only this kind; may be given several times.")
 @click.option("--dry-run", is_flag=True, help="Print what a run would do, one line per action, and write nothing.")
 @click.option("--full", is_flag=True, help="Compare everything instead of what changed.")

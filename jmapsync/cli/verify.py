@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say, say_json
+from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.sync.report import counted
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:

@@ -55,17 +55,25 @@ def imported(home: Home, *arguments: str, more: Mapping[str, str] | None = None)
     [
         (["--help"], {}),
         (["--version"], {}),
-        ([], {"_JMAPSYNC_COMPLETE": "bash_complete", "COMP_WORDS": "jmapsync s", "COMP_CWORD": "1"}),
+        ([], {"_JMAPSYNC_COMPLETE": "bash_complete", "COMP_WORDS": "jmapsync\ns", "COMP_CWORD": "1"}),
     ],
     ids=["help", "version", "completion"],
 )
 def test_help_version_and_completion_import_the_command_line_only(home: Home, arguments: list[str], more: dict[str, str]) -> None:
     found = imported(home, *arguments, more=more)
     assert found & (UNNEEDED | {"msgspec", "tomllib", "sqlite3", "json"}) == set()
+    parts = ["encoding", "output", "parameters", "program", "settings", *(["shells"] if more else [])]
     assert {name for name in found if name.startswith("jmapsync")} == {
         "jmapsync",
-        *(f"jmapsync.{name}" for name in ("cli", "cli.encoding", "cli.output", "cli.program", "cli.settings", "errors", "text")),
+        *(f"jmapsync.{name}" for name in ("cli", "errors", "text", *(f"cli.{part}" for part in parts))),
     }
+
+
+def test_completion_of_accounts_reads_the_configuration_and_nothing_else(home: Home) -> None:
+    more = {"_JMAPSYNC_COMPLETE": "zsh_complete", "COMP_WORDS": "jmapsync\nsync\n", "COMP_CWORD": "2"}
+    found = imported(home, more=more)
+    assert "jmapsync.config.account_names" in found
+    assert found & (UNNEEDED | {"sqlite3", "socket"}) == set()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Self
@@ -50,6 +51,10 @@ class Terminal:
                 self._shown += piece
                 self._change.notify_all()
 
+    def type(self, text: str) -> None:
+        """Give the program a text as if somebody typed it."""
+        os.write(self._reader, text.encode())
+
     def all(self) -> bytes:
         """Return what was shown when the program has ended."""
         self.close_end()
@@ -63,3 +68,13 @@ class Terminal:
             while text.encode() not in self._shown:
                 assert self._change.wait(until - time.monotonic()), self._shown
         return self._shown.decode(errors="replace")
+
+    def wait_for_pattern(self, pattern: str, begin: int) -> tuple[str, re.Match[str]]:
+        """Return what was shown as soon as a pattern is found behind a position of it, and the match."""
+        until = time.monotonic() + PATIENCE
+        with self._change:
+            while True:
+                shown = self._shown.decode(errors="replace")
+                if match := re.compile(pattern).search(shown, begin):
+                    return shown, match
+                assert self._change.wait(until - time.monotonic()), shown[begin:]
