@@ -13,6 +13,9 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
+from jmapsync.cli.program import COMMANDS
+from manual.installed import files
+
 PROJECT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 COMPATIBLE = re.compile(r"\b(MIT|BSD|ISC|Apache|MPL|PSF|Python Software Foundation)", re.IGNORECASE)
@@ -63,6 +66,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[st
 def test_the_source_archive_has_the_tests_and_the_documentation_but_no_caches(archives: tuple[set[str], set[str]]) -> None:
     source, _ = archives
     assert {"README.md", "CHANGELOG.md", "LICENSE", "tests/run", "systemd/jmapsync.service", "jmapsync/py.typed"} <= source
+    assert {"manual/roff.py", "hatch_build.py", "share/man/man1/jmapsync.1", "docs/config.schema.json"} <= source
     assert [name for name in source if re.search(r"__pycache__|\.pyc$|\.(venv|git|hypothesis)|_cache/", name)] == [".gitignore"]
 
 
@@ -71,4 +75,14 @@ def test_the_wheel_has_the_types_the_schema_the_units_and_the_licence(archives: 
     wanted = {"jmapsync/py.typed", "jmapsync/ledger/schema.sql", "jmapsync/systemd/jmapsync.service"}
     assert wanted <= wheel
     assert any(name.endswith("licenses/LICENSE") for name in wheel)
-    assert not [name for name in wheel if name.startswith(("tests/", "docs/"))]
+    assert not [name for name in wheel if name.startswith(("tests/", "docs/", "manual/", "hatch_build"))]
+
+
+def test_both_have_the_manual_pages_and_the_completion_of_each_shell(archives: tuple[set[str], set[str]]) -> None:
+    source, wheel = archives
+    below = {name.partition(".data/data/")[2] for name in wheel}
+    assert set(files()) <= source
+    assert set(files()) == {name for name in below if name}
+    assert {f"share/man/man1/jmapsync-{name}.1" for name in COMMANDS} | {"share/man/man5/jmapsync.toml.5"} <= below
+    places = {"bash-completion/completions/jmapsync", "zsh/site-functions/_jmapsync", "fish/vendor_completions.d/jmapsync.fish"}
+    assert {f"share/{place}" for place in places} <= below

@@ -29,6 +29,19 @@ _INCLUDE = (
 )
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
+ENVIRONMENT = (
+    (
+        ("XDG_CONFIG_HOME", "XDG_STATE_HOME"),
+        "where the configuration and the state are, if not in `~/.config` and `~/.local/state`",
+    ),
+    (
+        ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+        "proxies, read as curl reads them; a value that cannot be used is a configuration error",
+    ),
+    (("SSL_CERT_FILE", "SSL_CERT_DIR"), "certificates to trust instead of the machine's own"),
+)
+"""Variables that every command reads, with their meanings."""
+
 Shape = Literal["flag", "text", "texts", "choice", "path", "duration", "rate", "whole", "percent", "names"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jmapsync.config.declared import NAME, tables, toml
+from jmapsync.config.declared import ENVIRONMENT, NAME, tables, toml
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _INTRODUCTION = """\
@@ -93,18 +93,9 @@ def page() -> str:
         for key in table.keys:
             default = "required" if key.is_required else f"`{key.shown_default}`" if key.shown_default else ""
             parts.append(f"| `{key.name}` | {key.accepts} | {default} | {key.meaning} |\n")
-    return "".join(parts) + _ENVIRONMENT
+    rows = [f"| {', '.join(f'`{name}`' for name in names)} | {meaning} |\n" for names, meaning in ENVIRONMENT]
+    return "".join([*parts, "\n## Environment\n\n| variable | meaning |\n|---|---|\n", *rows])
 
-
-_ENVIRONMENT = """
-## Environment
-
-| variable | meaning |
-|---|---|
-| `XDG_CONFIG_HOME`, `XDG_STATE_HOME` | where the configuration and the state are, if not in `~/.config` and `~/.local/state` |
-| `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` | proxies, read as curl reads them; a value that cannot be used is a configuration error |
-| `SSL_CERT_FILE`, `SSL_CERT_DIR` | certificates to trust instead of the machine's own |
-"""
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
