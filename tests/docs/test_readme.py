@@ -69,7 +69,8 @@ def _commands(page: Path) -> list[list[str]]:
     """Return the arguments of each command of ours in the shell blocks of a page."""
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     parts = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
-    return [shlex.split(part, comments=True)[1:] for part in parts if re.match(r"(\S*/)?jmapsync\b", part)]
+    words = [shlex.split(part, comments=True)[1:] for part in parts if re.match(r"(\S*/)?jmapsync\b", part)]
+    return [[word for word in command if not word.startswith(">")] for command in words]  # without what the shell redirects
 
 
 @pytest.mark.parametrize("page", sorted([PROJECT / "README.md", *PROJECT.glob("docs/*.md")]), ids=lambda page: page.name)
