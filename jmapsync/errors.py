@@ -110,10 +110,6 @@ class OutcomeUnknownError(NetworkError):
     remedy = Remedy.NOW
 
 
-class AccountGoneError(JmapsyncError):
-    """The account is no longer offered by the server; local files stay as they are."""
-
-
 class UnsupportedError(JmapsyncError):
     """The server does not offer what a kind needs."""
 
@@ -144,6 +140,12 @@ class SuspendedError(JmapsyncError):
 
     scope = Scope.KIND
     exit_code = ExitCode.SUSPENDED
+
+
+class AccountGoneError(SuspendedError):
+    """The account is no longer offered by the server, or no longer shared; local files stay as they are."""
+
+    scope = Scope.ACCOUNT
 
 
 class BusyError(JmapsyncError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from jmapsync.app.identity import pin_note, pin_of
 from jmapsync.app.state_paths import CONFLICT_COPIES
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.names import EVERYTHING, Patterns
@@ -93,6 +94,12 @@ class AccountRun:
         self.report.kinds[kind].fail(str(why), why.exit_code, State.SKIPPED)
         self._record(kind)
 
+    def suspend(self, kind: str, why: SuspendedError) -> None:
+        """Report and record that a kind is suspended before anything of it was read or written."""
+        self.report.kinds[kind] = KindReport(messages=[str(why)])
+        _note_failure(self.report.kinds[kind], why)
+        self._record(kind)
+
     def fail_unfinished(self, kinds: Iterable[str], error: BaseException) -> None:
         """Report and record of the kinds whose turn did not come that they failed for the reason of the account."""
         for kind in kinds:
@@ -108,15 +115,14 @@ class AccountRun:
 
     def _pin(self, kind: str, account_id: str) -> None:
         """Check that the server still means the same account as ever. Raises SuspendedError."""
-        note = "account" if kind == "mail" else f"account:{kind}"
-        known = self.ledger.note(note)
+        known = pin_of(self.ledger, kind)
         if known and known != account_id:
             raise SuspendedError(
                 f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronized.",
                 advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
             )
         if not known and not self.options.dry:
-            self.ledger.set_note(note, account_id)
+            self.ledger.set_note(pin_note(kind), account_id)
 
     async def run(self, kinds: Sequence[Sides], together: Together) -> None:
         """Bring kinds to agree, one after the other; the server is asked about all of them at once.

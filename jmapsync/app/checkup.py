@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from jmapsync.app.ledger_check import ledger_error
+from jmapsync.app.mailbox_list import paths_of, read_mailboxes
+from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.names import Patterns
-from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.wire import CORE, Call
-from jmapsync.kinds import KINDS, MAIL
+from jmapsync.kinds import KINDS
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
@@ -34,8 +34,6 @@ CAPABILITIES = {
     "sending": (SUBMISSION,),
 }
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
-
-_PROPERTIES = ["id", "name", "parentId", "role", "sortOrder", "totalEmails", "unreadEmails", "myRights"]
 
 
 class Mailbox(Struct, frozen=True):
@@ -71,6 +69,8 @@ class Checkup(Struct):
     """By kind: how the file system of its root differs from a Unix one."""
     adoption: str = ""
     """What the first run would do with the files of another program, or nothing."""
+    accounts: list[SessionAccount] = []
+    """All accounts of the session, with the rights in each."""
     problems: list[str] = []
     exit_code: ExitCode = ExitCode.IN_SYNC
 
@@ -98,6 +98,7 @@ async def check_account(account: AccountConfig) -> Checkup:
             found.identities = await _identities(account, client, session)
             for kind in account.kinds:
                 await _check_kind(found, account, kind, client, session)
+            found.accounts = await accounts_of_session(account, client, session)
     except JmapsyncError as error:
         found.fail(str(error), error.exit_code)
     return found
@@ -163,6 +164,7 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
 
 
+<<<<<<< HEAD
 async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:
     """Return whom the user may send as; nobody where mail cannot be sent by the server."""
     try:
@@ -199,9 +201,10 @@ def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in answer.get("list") or [] if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
+=======
+>>>>>>> a2c6dc9 (Mirror the shared accounts of a login below roots of their own; accept account_id by name; list all accounts with their rights)
 def arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
     """Return mailboxes with their paths, the inbox first."""
-    by_id = {one["id"]: one for one in raw}
     patterns = Patterns(config.include, config.exclude)
     boxes = [
         Mailbox(
@@ -212,16 +215,6 @@ def arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
             mirrored=patterns.covers(path),
             writable=(one.get("myRights") or {}).get("mayAddItems") is not False,
         )
-        for one in raw
-        for path in [_path(one, by_id)]
+        for one, path in zip(raw, paths_of(raw), strict=True)
     ]
     return sorted(boxes, key=lambda box: (box.role != "inbox", box.path.casefold()))
-
-
-def _path(box: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> str:
-    names: list[str] = []
-    at: dict[str, Any] | None = box
-    while at is not None and len(names) < len(by_id):  # a server's tree may have a loop
-        names.insert(0, str(at.get("name") or ""))
-        at = by_id.get(str(at.get("parentId") or ""))
-    return "/".join(names)

@@ -158,15 +158,19 @@ def secret_source(account: AccountConfig) -> str:
     return next((name for name, value in given.items() if value), "password")
 
 
-def describe(account: AccountConfig) -> dict[str, Any]:
-    """Return how an account signs in and what it synchronizes, as the object of `accounts --json`; no secret is read."""
+def describe(account: AccountConfig, title: str = "") -> dict[str, Any]:
+    """Return how an account signs in and what it synchronizes, as the object of `accounts --json`; no secret is read.
+
+    `title` is how the server names a shared account.
+    """
     place: str | None = None
     if account.auth == "oauth" or account.keyring:
         try:
             place = store_of(account).place()
         except SignInError as error:
             place = str(error)
-    return {
+    shared = {"shared": {"id": account.account_id, "name": title}} if account.login_of is not None else {}
+    return shared | {
         "server": account.server,
         "user": account.user,
         "auth": account.auth,

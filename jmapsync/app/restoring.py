@@ -114,7 +114,8 @@ async def _restore(
     run = AccountRun(target.name, target.state_dir, ledger, opened.limits, Options(full=True, dry=dry), opened.progress)
     restored = None
     try:
-        sides = sides_of(source.config, target, client, await client.session(), dry=dry or not is_own)
+        session = await opened.session()
+        sides = sides_of(source.config, opened.account, client, session, dry=dry or not is_own)
         if not is_own:
             marker = read_marker(source.config.path) or {"account": sides.account_id}
             sides = replace(sides, account_id=str(marker.get("account", "")), tags=None)  # a notmuch database is the mirror's

@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jmapsync.app.syncing import sync_here, sync_or_hand_over
 from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
@@ -33,15 +35,58 @@ class App:
         self.config = config
 
     def select(self, names: Sequence[str] = ()) -> list[AccountConfig]:
-        """Return the accounts of some names, all of them for none; raise `ConfigError` that names every unknown one."""
-        accounts = self.config.accounts
-        unknown = [name for name in dict.fromkeys(names) if name not in accounts]
+        """Return the accounts of some names, all of them for none, each followed by its shared accounts.
+
+        A shared account has the name `LOGIN/NAME`. Raise `ConfigError` that names every unknown one.
+        """
+        found: dict[str, AccountConfig] = {}
+        unknown = []
+        for name in names or self.config.accounts:
+            mine = self._named(name)
+            found.update((account.name, account) for account in mine)
+            if not mine:
+                unknown.append(name)
         if unknown:
-            raise ConfigError([self._unknown(name) for name in unknown])
-        return [accounts[name] for name in dict.fromkeys(names or accounts)]
+            raise ConfigError([self._unknown(name) for name in dict.fromkeys(unknown)])
+        return list(found.values())
+
+    def _named(self, name: str) -> list[AccountConfig]:
+        """Return the account of a name with its shared ones, or the shared account of that name; nothing where there is none."""
+        account = self.config.accounts.get(name)
+        if account is not None:
+            return [account, *self._shared(account)]
+        login = self.config.accounts.get(name.partition("/")[0])
+        return [one for one in self._shared(login) if one.name == name] if login is not None else []
+
+    def _shared(self, account: AccountConfig) -> list[AccountConfig]:
+        if not account.shared:
+            return []
+        from jmapsync.app.shared import shared_accounts  # noqa: PLC0415  # most accounts have none
+
+        return shared_accounts(account)
+
+    def title(self, account: AccountConfig) -> str:
+        """Return how the server names a shared account; an empty string for any other."""
+        if account.login_of is None:
+            return ""
+        from jmapsync.app.shared import title_of  # noqa: PLC0415  # most accounts have none
+
+        return title_of(account)
+
+    def logins(self, names: Sequence[str] = ()) -> list[AccountConfig]:
+        """Return the accounts of some names that stand in the configuration, all of them for none; raise `ConfigError`."""
+        found = self.named_only(names)
+        for account in found:
+            if account.login_of is not None:
+                raise ConfigError([f"{account.name} is a shared account; it signs in as {account.login.name}."])
+        return found
+
+    def named_only(self, names: Sequence[str] = ()) -> list[AccountConfig]:
+        """Return the accounts of some names without shared ones that are not among them; raise `ConfigError`."""
+        return [account for account in self.select(names) if account.login_of is None or account.name in names]
 
     def _unknown(self, name: str) -> str:
-        known = list(self.config.accounts)
+        known = [*self.config.accounts, *(one.name for account in self.config.accounts.values() for one in self._shared(account))]
         guess = nearest(name, known)
         hint = f"did you mean {guess!r}?" if guess else f"The accounts are: {', '.join(known)}."
         return f"There is no account {name!r} in {self.config.path}{'; ' if guess else '. '}{hint}"
@@ -127,7 +172,7 @@ class App:
         from jmapsync.app.sources import sources_of  # noqa: PLC0415
 
         account, paths = self._meant(name, paths)
-        [target] = self.select([into]) if into is not None else [account]
+        target = self.select([into])[0] if into is not None else account
         wanted = [one for one in account.kinds if kind in {None, one}]
         missing = {one: missing_for_kind(account, one) for one in wanted}
         possible = [account.kinds[one] for one in wanted if not missing[one]]
@@ -146,7 +191,7 @@ class App:
     def _meant(self, name: str | None, paths: Sequence[str]) -> tuple[AccountConfig, Sequence[str]]:
         """Return the account whose items are meant, and paths: a name that is no account's is the first of them."""
         accounts = self.config.accounts
-        if name is None or (name not in accounts and ("/" in name or os.path.lexists(name))):
+        if name is None or (not self._named(name) and ("/" in name or os.path.lexists(name))):
             paths, name = ((*([name] if name is not None else []), *paths)), next(iter(accounts), None)
             if len(accounts) != 1 or name is None:
                 raise ConfigError([f"Say which account is meant: {', '.join(accounts)}."])
@@ -159,12 +204,14 @@ class App:
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
         from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
-        accounts = self.select(names)
+        accounts = self.named_only(names)
         found = list(await asyncio.gather(*(check_account(account) for account in accounts)))
         for account, one in zip(accounts, found, strict=True):
             files = unclaimed_files(account.mail) if one.exit_code is ExitCode.IN_SYNC else 0
             if account.mail is not None and files:
-                report = (await sync_here(self.config, [(account, ["mail"])], Options(dry=True), Silent()))[account.name]
+                report = (await sync_here(self.config, [(replace(account, shared=False), ["mail"])], Options(dry=True), Silent()))[
+                    account.name
+                ]
                 one.adoption = foretell(account.mail.path, files, report)
         return found
 
@@ -178,11 +225,12 @@ class App:
         """Return the conflict copies of accounts: versions that lost a conflict."""
         from jmapsync.app.conflicts import ConflictCopies  # noqa: PLC0415  # a run needs none of it
 
-        return [ConflictCopies(account) for account in self.select(names)]
+        return [ConflictCopies(account) for account in (self.named_only(names) if names else self.select())]
 
     def mailboxes(self, names: Sequence[str] = (), *, named: bool = False) -> list[str]:
         """Return configuration lines that name the mirrored folders to a mail reader."""
         from jmapsync.app.mutt import folder_lines  # noqa: PLC0415  # a run needs none of it
 
-        several = len(self.config.accounts) > 1
-        return [line for account in self.select(names) for line in folder_lines(account, named=named, prefixed=several)]
+        accounts = self.select(names)
+        several = len(self.config.accounts) > 1 or len(accounts) > 1
+        return [line for account in accounts for line in folder_lines(account, named=named, prefixed=several)]

@@ -21,6 +21,7 @@ from jmapsync.app.hook import run_after_sync, run_on_success, run_on_trouble
 from jmapsync.app.notify import ServiceManager
 from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
+from jmapsync.app.shared import shared_accounts
 from jmapsync.app.signin import store_of
 from jmapsync.app.sources import sources_of
 from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
@@ -33,6 +34,7 @@ from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 from jmapsync.sync.options import Options
 from jmapsync.sync.progress import Meter
 from jmapsync.sync.report import AccountReport, counted
+from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -60,6 +62,8 @@ class _Kept(Struct):
     doors: AsyncExitStack
     sign_in: tuple[int, int]
     """The version of the stored sign-in that was seen last."""
+    runs: int = 0
+    """After how many of its runs its shared accounts were looked up."""
 
 
 @dataclass(slots=True)
@@ -124,7 +128,7 @@ class Service:
 
     def _wanted(self, config: Config) -> list[AccountConfig]:
         found = []
-        for account in App(config).select(self.names):
+        for account in App(config).named_only(self.names):
             if not account.kinds:
                 _log.warning("%s: nothing to synchronize", account.name)
                 continue
@@ -179,6 +183,20 @@ class Service:
             await asyncio.wait(tasks)
         for kept in self._kept.values():
             await kept.doors.aclose()
+
+    async def _keep_shared(self) -> None:
+        """Run the shared accounts that the runs of their logins found since they were last looked up, as they are by now."""
+        if self._reloading.locked():
+            return  # the next round does it, and this one goes on feeding the watchdog
+        async with self._reloading:
+            for login in [kept for kept in self._kept.values() if kept.account.shared and kept.loop.runs != kept.runs]:
+                login.runs = login.loop.runs
+                for account in await complete(shared_accounts, login.account):
+                    kept = self._kept.get(account.name)
+                    if kept is not None and kept.account != account:
+                        await self._release(account.name)
+                    if account.name not in self._kept and possible_kinds(account):
+                        await self._keep(account)
 
     # what happens
 
@@ -272,8 +290,9 @@ class Service:
     async def _change_to(self, config: Config, accounts: dict[str, AccountConfig]) -> None:
         same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
         self._config = config
+        wanted = accounts | {one.name: one for account in accounts.values() for one in shared_accounts(account)}
         for name, kept in list(self._kept.items()):
-            if not same or accounts.get(name) != kept.account or kept.loop.state is AccountState.SIGN_IN:
+            if not same or wanted.get(name) != kept.account or kept.loop.state is AccountState.SIGN_IN:
                 await self._release(name)
         for name, account in accounts.items():
             if name not in self._kept:
@@ -293,6 +312,7 @@ class Service:
         while True:
             self._timetable.watch_clocks()
             self._notice_sign_ins()
+            await self._keep_shared()
             stuck = [name for name, kept in self._kept.items() if kept.loop.is_stuck()]
             if stuck:
                 _log.error("%s: no progress for a long time; the watchdog is no longer fed", ", ".join(stuck))
@@ -335,7 +355,7 @@ class Service:
     async def _restore(self, loop: AccountLoop, ask: Ask) -> Answer:
         """Restore items with the open account; they may be those of another account."""
         try:
-            [account] = App(self._config).select([ask.account])
+            [account] = App(self._config).named_only([ask.account])
             sources = sources_of(account, [config for name, config in account.kinds.items() if name in ask.kinds], ask.paths)
             return Answer(restored=await loop.run_task(partial(restore_opened, account, sources)))
         except asyncio.CancelledError:

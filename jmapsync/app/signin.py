@@ -28,11 +28,12 @@ def store_of(account: AccountConfig) -> SignInStore:
     """Return the store of an account's sign-in."""
     from jmapsync.signin.store import SignInStore  # noqa: PLC0415  # only who signed in by `login` has one
 
-    return SignInStore(account.state_dir, account.name)
+    return SignInStore(account.login.state_dir, account.login.name)
 
 
 async def credential_for(account: AccountConfig) -> Credential:
     """Return what requests of an account present; raise `SignInError` where there is none."""
+    account = account.login
     if account.auth == "oauth":
         from jmapsync.signin.credential import OAuthCredential  # noqa: PLC0415  # as above
 

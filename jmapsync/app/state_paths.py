@@ -23,6 +23,9 @@ RUN_SOCKET = "run.sock"
 SUCCESS = "on_success"
 """An empty file: its modification time is when the hook `on_success` was last started."""
 
+SHARED = "shared"
+"""The folder with the state of each shared account of a login."""
+
 
 def may_have_daemon(state_dir: Path) -> bool:
     """Return whether a daemon may run the account: its socket exists."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.state_paths import may_have_daemon
 from jmapsync.app.unsupported_config import missing_for_kind
-from jmapsync.errors import BusyError, ExitCode, JmapsyncError
+from jmapsync.errors import BusyError, ExitCode, JmapsyncError, SignInError
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import AccountReport, KindReport, RunReport, State
 
@@ -45,7 +45,7 @@ def sync_or_hand_over(config: Config, wanted: Wanted, options: Options, progress
             with attempt.reporting():
                 attempt.report = _answer(asked[account.name], kinds)
             reports[account.name] = attempt.report
-    return RunReport({account.name: reports[account.name] for account, _ in wanted})
+    return RunReport({name: reports[name] for name in dict.fromkeys([*(account.name for account, _ in wanted), *reports])})
 
 
 def _ask(account: AccountConfig, kinds: list[str], options: Options) -> Question | None:
@@ -81,12 +81,34 @@ def _answer(question: Question, kinds: list[str]) -> AccountReport:
 
 
 async def sync_here(config: Config, wanted: Wanted, options: Options, progress: Progress) -> dict[str, AccountReport]:
-    """Synchronize accounts concurrently; one that fails never blocks another."""
+    """Synchronize accounts concurrently, those of one login one after the other; one that fails never blocks another.
+
+    A shared account that its login finds in this run is synchronized too.
+    """
     import asyncio  # noqa: PLC0415  # a run by a daemon needs none
 
-    runs = [_Here(config, account, options, progress) for account, _ in wanted]
-    reports = await asyncio.gather(*(run.sync_safely(kinds) for run, (_, kinds) in zip(runs, wanted, strict=True)))
-    return {report.name: report for report in reports}
+    logins: dict[str, list[tuple[AccountConfig, list[str]]]] = {}
+    for account, kinds in wanted:
+        logins.setdefault(account.login.name, []).append((account, kinds))
+    reports = await asyncio.gather(*(_sync_login(config, accounts, options, progress) for accounts in logins.values()))
+    return {report.name: report for some in reports for report in some}
+
+
+async def _sync_login(
+    config: Config, wanted: list[tuple[AccountConfig, list[str]]], options: Options, progress: Progress
+) -> list[AccountReport]:
+    """Synchronize the accounts of one login; a secret that was refused to the first of them is not tried again for each."""
+    reports: list[AccountReport] = []
+    waiting = list(wanted)
+    while waiting:
+        account, kinds = waiting.pop(0)
+        refused = next((one for one in reports if one.exit_code is ExitCode.SIGN_IN), None)
+        run = _Here(config, account, options, progress)
+        reports.append(await run.sync_safely(kinds, refused))
+        known = {one.name for one, _ in wanted} | {one.name for one in reports}
+        found = [(one, [kind for kind in kinds if kind in one.kinds]) for one in run.shared if one.name not in known]
+        waiting += [(one, some) for one, some in found if some]
+    return reports
 
 
 class _Attempt:
@@ -132,11 +154,18 @@ class _Here:
         self.account = account
         self.options = options
         self.progress = progress
+        self.shared: list[AccountConfig] = []
+        """The shared accounts that the run found."""
 
-    async def sync_safely(self, kinds: Sequence[str]) -> AccountReport:
-        """Synchronize some kinds and run the hook; every failure becomes part of the report."""
+    async def sync_safely(self, kinds: Sequence[str], refused: AccountReport | None) -> AccountReport:
+        """Synchronize some kinds and run the hook; every failure becomes part of the report.
+
+        `refused` is the report of an account whose secret, which is this one's too, the server refused.
+        """
         attempt = _Attempt(self.account, kinds, time.monotonic())
         with attempt.reporting():
+            if refused is not None:
+                raise SignInError(refused.error)
             if possible := attempt.possible:
                 attempt.report = await self._run(possible, self.options)
                 if not self.options.dry and attempt.report.changed and self.config.hooks.after_sync:
@@ -154,7 +183,13 @@ class _Here:
         if options.dry:
             check_state(self.account.state_dir)
         async with open_account(self.account, self.config.safety, kinds, self.progress, dry=options.dry) as opened:
-            report = await opened.run(options)
+            try:
+                report = await opened.run(options)
+            finally:
+                if opened.shared:
+                    from jmapsync.app.shared import accounts_of  # noqa: PLC0415  # most accounts have none
+
+                    self.shared = accounts_of(self.account, opened.shared)
         if options.dry:
             check_roots(kinds, report)
         return report

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from jmapsync.app.account import AccountRun, Sides
+from jmapsync.app.identity import identified, pin_of
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
+from jmapsync.app.shared import SharedAccount, register
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
 from jmapsync.config import MailConfig
-from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
+from jmapsync.errors import AccountGoneError, JmapsyncError, LocalError, SuspendedError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.jmap.traffic import shared_limit
 from jmapsync.kinds import KINDS
-from jmapsync.ledger import AccountLock, Ledger
+from jmapsync.ledger import AccountLock, Ledger, Summary
 from jmapsync.planner.guard import Limits
 from jmapsync.storage.maildir.side import clear_spool
 from jmapsync.sync.options import Options
@@ -65,7 +67,7 @@ async def open_account(
                 trusted_hosts=account.trusted_hosts,
                 bounds=Bounds(silence=account.timeout),
                 rate=shared_limit(account.limit_rate),
-                session=_kept_session(ledger),
+                session=_kept_session(account, ledger),
                 on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
             ) as client:
                 limits = Limits(safety.max_deletes, safety.max_delete_percent)
@@ -84,6 +86,14 @@ class OpenAccount(Struct):
     ledger: Ledger
     client: Client
     dry: bool
+    shared: list[SharedAccount] = []
+    """The shared accounts, where the account mirrors them: as its last run found them."""
+
+    async def session(self) -> Session:
+        """Return the session, with the account named by its id from now on; raise what `Client.session` raises, and ConfigError."""
+        session = await self.client.session()
+        self.account = identified(self.account, self.ledger, session, dry=self.dry)
+        return session
 
     @property
     def roots(self) -> list[Path]:
@@ -103,7 +113,7 @@ class OpenAccount(Struct):
 
     async def account_id(self) -> str:
         """Return the server's id of the account; raise what `Client.session` raises."""
-        session = await self.client.session()
+        session = await self.session()
         for config in self.kinds[:-1]:
             with suppress(UnsupportedError):  # another kind may be offered
                 return account_of(config.kind, self.account, session).id
@@ -117,8 +127,13 @@ class OpenAccount(Struct):
         client, account = self.client, self.account
         requests, received = client.requests, client.received
         run = AccountRun(account.name, account.state_dir, self.ledger, self.limits, options, self.progress)
+        if account.shared and not options.disk_only:
+            client.expire_session()  # its state is the same whoever shares what on Cyrus, so only reading it shows that
         session = await self._begin(run)
+        is_gone = False
         try:
+            if account.shared:
+                self.shared = register(self.account, self.ledger, session, dry=self.dry)
             await run.run(self._sides(run, session), client.together)
             await self._skip_withdrawn(run, session)
             if not self.dry:
@@ -126,12 +141,16 @@ class OpenAccount(Struct):
                 if options.full or not self.audited:
                     self.ledger.set_note(AUDITED, str(int(time.time())))
         except JmapsyncError as error:
+            is_gone = isinstance(error, AccountGoneError)
+            run.fail_unfinished([config.kind for config in self.kinds], error)
             run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
         finally:
-            lacks = any(one.state is State.SKIPPED for one in run.report.kinds.values())  # the next run asks whether it still does
+            # The next run asks whether it still does.
+            lacking = {State.SKIPPED} if account.login_of is None else {State.SKIPPED, State.SUSPENDED}
+            lacks = is_gone or any(one.state in lacking for one in run.report.kinds.values())
             if not self.dry and (client.session_changed or client.session_flawed or lacks):
                 self.ledger.set_note(SESSION, "")
-            if client.session_flawed:
+            if client.session_flawed or is_gone:
                 client.expire_session()  # the next run may be given a sound one under the same state
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         if not self.dry and not run.report.error and (account.state_dir / OUTBOX).exists():
@@ -152,7 +171,22 @@ class OpenAccount(Struct):
             try:
                 require(kind, self.account, session)
             except UnsupportedError as error:
-                run.skip(kind, error)
+                self._pass_over(run, kind, error, session)
+
+    def _pass_over(self, run: AccountRun, kind: str, why: UnsupportedError, session: Session) -> None:
+        """Report a kind that the server does not offer as skipped, or as suspended where it was mirrored from a shared account."""
+        theirs = session.accounts.get(self.account.account_id)
+        was_shared = theirs is not None and not theirs.is_personal and bool(pin_of(self.ledger, kind))
+        if self.account.login_of is None and not was_shared:
+            run.skip(kind, why)
+            return
+        run.suspend(
+            kind,
+            SuspendedError(
+                f"The server no longer shares {kind} of {theirs.name if theirs else self.account.account_id}.",
+                advice="Nothing was deleted; it goes on when they are shared again.",
+            ),
+        )
 
     async def _begin(self, run: AccountRun) -> Session:
         """Note in the ledger that a run begins, and return the session; what prevents it is recorded of every kind."""
@@ -160,7 +194,7 @@ class OpenAccount(Struct):
         if not run.options.disk_only:
             run.begin(kinds)
         try:
-            return await self.client.session()
+            return await self.session()
         except BaseException as error:
             run.fail_unfinished(kinds, error)
             raise
@@ -168,7 +202,7 @@ class OpenAccount(Struct):
     async def verify(self) -> tuple[AccountReport, dict[str, Proof]]:
         """Prove the mirror complete; return what failed, and by kind what was compared."""
         client = self.client
-        session = await client.session()
+        session = await self.session()
         options = Options(full=True, dry=True)
         run = AccountRun(self.account.name, self.account.state_dir, self.ledger, self.limits, options, self.progress)
         proofs: dict[str, Proof] = {}
@@ -186,7 +220,7 @@ class OpenAccount(Struct):
             try:
                 found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
             except UnsupportedError as error:
-                run.skip(config.kind, error)
+                self._pass_over(run, config.kind, error, session)
         return found
 
     def rest(self) -> None:
@@ -223,9 +257,14 @@ def _make_state(account: AccountConfig) -> None:
         raise LocalError(f"The state folder {account.state_dir} cannot be written: {error.strerror}.") from error
 
 
-def _kept_session(ledger: Ledger) -> Session | None:
+def _kept_session(account: AccountConfig, ledger: Ledger) -> Session | None:
+    """Return the session that was kept: of a shared account, the one that its login has read last."""
+    kept = ledger.note(SESSION)
+    if account.login_of is not None and (of_login := Summary.open_readonly(account.login_of.state_dir / LEDGER)) is not None:
+        with closing(of_login):
+            kept = of_login.note(SESSION) or kept
     try:
-        return Session.from_json(ledger.note(SESSION).encode())
+        return Session.from_json(kept.encode())
     except ValueError:
         return None
 

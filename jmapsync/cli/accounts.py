@@ -18,13 +18,18 @@ def accounts(settings: Settings, *, as_json: bool) -> None:
     """List the accounts, how each signs in, and what is synchronized where; reaches no server and reads no secret."""
     from jmapsync.app.login import describe  # noqa: PLC0415  # `--help` must be fast
 
-    found = {account.name: describe(account) for account in settings.app().select()}
+    app = settings.app()
+    found = {account.name: describe(account, app.title(account)) for account in app.select()}
     if as_json:
         say_json({"accounts": found})
         return
     for name, about in found.items():
         user = f" as {about['user']}" if about["user"] else ""
-        say(f"{name}: {about['server']}{user}", f"  signs in   {_sign_in(name, about)}")
+        if "shared" in about:
+            theirs = f"{about['shared']['name']} (account {about['shared']['id']} of {about['server']})"
+            say(f"{name}: {theirs}{user}")
+        else:
+            say(f"{name}: {about['server']}{user}", f"  signs in   {_sign_in(name, about)}")
         for kind, place in about["kinds"].items():
             say(f"  {kind:10} {place['path']}{' (pull)' if place['direction'] == 'pull' else ''}")
 

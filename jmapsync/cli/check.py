@@ -51,6 +51,7 @@ def print_checkup(found: Checkup) -> None:
     _print_identities(found.identities)
     for kind, names in found.collections.items():
         say(f"  {kind:10} {len(names)}: {', '.join(names)}")
+    _print_accounts(found)
     for kind, remarks in found.disks.items():
         for remark in remarks:
             say(f"  disk       the file system of {kind} {remark}")
@@ -58,6 +59,22 @@ def print_checkup(found: Checkup) -> None:
         say(f"  adoption   {found.adoption}")
     for problem in found.problems:
         say(f"{found.name}: {problem}", err=True)
+
+
+def _print_accounts(found: Checkup) -> None:
+    """Print the accounts of the session: of the user's own only what cannot be written, of others every container."""
+    if found.accounts:
+        say(f"  accounts   {len(found.accounts)}:")
+    for one in found.accounts:
+        whose = "yours" if one.is_personal else "shared with you"
+        read_only = ", read-only" if one.is_read_only else ""
+        say(f"    {one.name or one.id} (id {one.id}): {whose}{read_only}; {', '.join(one.kinds) or 'nothing that is mirrored'}")
+        for kind, containers in one.kinds.items():
+            for container in containers:
+                if container.is_restricted or not one.is_personal:
+                    say(f"      {kind:10} {container.name}: {container.rights}")
+        for problem in one.problems:
+            say(f"      {problem}")
 
 
 def _offers(found: Checkup, *, there: bool) -> str:

@@ -33,7 +33,7 @@ def login(settings: Settings, account: str, how: str | None) -> None:
     from jmapsync.app.login import How, login  # noqa: PLC0415
     from jmapsync.cli.visitor import Terminal  # noqa: PLC0415
 
-    [chosen] = settings.app().select([account])
+    [chosen] = settings.app().logins([account])
     ways: dict[str | None, How] = {None: "auto", "browser": "browser", "device": "device", "token": "token"}
     done = asyncio.run(login(chosen, ways[how], Terminal()))
     as_whom = f" as {done.user}" if done.user else ""
@@ -60,7 +60,7 @@ def logout(settings: Settings, account: str) -> int:
 
     from jmapsync.app.login import logout  # noqa: PLC0415
 
-    [chosen] = settings.app().select([account])
+    [chosen] = settings.app().logins([account])
     done = asyncio.run(logout(chosen))
     say(f"{account}: signed out")
     if done.remark:

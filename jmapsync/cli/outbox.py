@@ -23,7 +23,7 @@ def list_(settings: Settings) -> None:
     """List waiting messages, one a line: ID, subject, recipients, reason."""
     from jmapsync.app.sending import outbox_of, waiting_in  # noqa: PLC0415  # `--help` must be fast
 
-    for account in settings.app().select():
+    for account in settings.app().logins():
         for waiting in waiting_in(outbox_of(account)):
             say(f"{account.name}: {waiting.item}: {waiting.why}")
 
@@ -35,7 +35,7 @@ def retry(settings: Settings, identity: str) -> None:
     """Send a stopped message with the next run; check first that its recipients do not have it."""
     from jmapsync.app.sending import find, retry  # noqa: PLC0415
 
-    found, waiting = find(settings.app().select(), identity)
+    found, waiting = find(settings.app().logins(), identity)
     retry(found, waiting)
     settings.inform(f"{waiting.name} will be sent with the next run.")
 
@@ -47,6 +47,6 @@ def drop(settings: Settings, identity: str) -> None:
     """Delete a message instead of sending it; a draft of it on the server stays."""
     from jmapsync.app.sending import find  # noqa: PLC0415
 
-    found, waiting = find(settings.app().select(), identity)
+    found, waiting = find(settings.app().logins(), identity)
     found.remove(waiting.id)
     settings.inform(f"{waiting.name} was deleted.")

@@ -56,6 +56,8 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         keyring=reader.flag("keyring", default=False),
         password=reader.text("password"),
         account_id=reader.text("account_id"),
+        shared=reader.flag("shared", default=False),
+        shared_exclude=reader.texts("shared_exclude", ()),
         trusted_hosts=_hosts(reader),
         direction=direction,
         mail=_read_mail(reader.table("mail"), direction),
@@ -66,6 +68,8 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
     )
     reader.close()
     _check_sign_in(reader, account, private=private)
+    if account.shared_exclude and not account.shared:
+        reader.wrong("shared_exclude", "shared_exclude is used with shared = true only")
     return account
 
 

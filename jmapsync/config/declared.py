@@ -105,7 +105,7 @@ def tables() -> list[Table]:
     top = Table(
         (), "Keys before the first table.", [Key("state_dir", "path", "", _STATE_DIR), Key("include", "texts", (), _INCLUDE)]
     )
-    found = [top, *_with_inner(("accounts", NAME), values.AccountConfig, {"name", "state_dir", *_OF_NETWORK})]
+    found = [top, *_with_inner(("accounts", NAME), values.AccountConfig, {"name", "state_dir", "login_of", *_OF_NETWORK})]
     for name, hint in _hints(values.Config).items():
         if isinstance(hint, type) and issubclass(hint, Struct):
             found += _with_inner((name,), hint)

@@ -127,10 +127,11 @@ def _read_accounts(
 def _check_roots(accounts: dict[str, AccountConfig], state: Path, homes: dict[str, SourceFile]) -> None:
     """Record an error for each root that overlaps another one, the home directory or the state."""
     roots = [
-        (("accounts", account.name, kind, "path"), Path(os.path.realpath(config.path)))
+        (("accounts", account.name, kind, "path"), Path(os.path.realpath(path)))
         for account in accounts.values()
         for kind, config in account.kinds.items()
         if config.path.is_absolute()
+        for path in (config.path, *([config.shared_path] if account.shared else []))
     ]
 
     def note(key: Key, message: str) -> None:

@@ -18,6 +18,8 @@ VcardVersion = Literal["3.0", "4.0"]
 
 MINUTE = 60.0
 DAY = 86_400.0
+SHARED = ".shared"
+"""What is added to the root of a kind to name the directory with the roots of shared accounts."""
 TIMEOUT = 120.0
 
 
@@ -30,6 +32,11 @@ class KindConfig(Struct, frozen=True, kw_only=True):
     must not contain each other."""
     direction: Direction = "both"
     """`pull`: the server is never written; local changes are undone, and kept as conflict copies. The default is the account's."""
+
+    @property
+    def shared_path(self) -> Path:
+        """Return the directory with the roots of shared accounts."""
+        return self.path.with_name(self.path.name + SHARED)
 
 
 class NotmuchConfig(Struct, frozen=True, kw_only=True):
@@ -126,7 +133,12 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     password: str = ""
     """Password source: the password itself, if only you may read the configuration file (mode 0600)."""
     account_id: str = ""
-    """JMAP id of the account on the server; without it, the primary account of the session."""
+    """JMAP id or name of the account on the server, as `jmapsync check` lists them; without it, the primary account."""
+    shared: bool = False
+    """Also mirror every other account of the session, such as shared mailboxes and calendars, each below `PATH.shared/NAME` of a
+    kind (see [shared accounts](shared.md))."""
+    shared_exclude: tuple[str, ...] = ()
+    """Shell patterns of names or ids of accounts that `shared` leaves out; what was mirrored of them stays on the disk."""
     direction: Direction = "both"
     """Default of the `direction` of its kinds: `pull` is a backup that never writes to the server."""
     trusted_hosts: tuple[str, ...] = ()
@@ -136,6 +148,8 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     limit_rate: int = 0
     """Octets a second that all accounts together receive and send, such as `"2M"` (2,000,000); without it, as many as the line
     carries."""
+    login_of: AccountConfig | None = None
+    """Set for a shared account: the account of the configuration that signs in for it."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None
@@ -149,6 +163,11 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Return what `rich` may show of it: the same."""
         return [("name", self.name)]
+
+    @property
+    def login(self) -> AccountConfig:
+        """Return the account of the configuration that signs in: itself, or the one whose session lists this shared account."""
+        return self if self.login_of is None else self.login_of
 
     @property
     def server(self) -> str:

@@ -73,6 +73,8 @@ class Account(MailStore):
         self.name = name or account_id
         self.is_personal = True
         self.is_read_only = False
+        self.kinds: frozenset[str] | None = None
+        """Of mail, contacts and calendars those that are shared with the user; None for all."""
         self.identities: list[JsonObject] = [{"id": "i1", "name": "", "email": dialect.identity, "mayDelete": False}]
         """Whom the user may send as."""
         self.vacation: JsonObject = dict(VACATION_DEFAULTS)

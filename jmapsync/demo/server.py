@@ -115,8 +115,16 @@ class DemoServer:
         account = Account(account_id, self.service.dialect, name=name, history=history, freedoms=self.freedoms)
         account.is_personal, account.is_read_only = personal, read_only
         account.listeners.append(self.endpoints.broadcast.notify)
-        self.service.accounts[account_id] = account
+        self.share(account)
         return account
+
+    def share(self, account: Account) -> None:
+        """Have the user see an account, as one that is shared with them again."""
+        self.service.accounts[account.id] = account
+
+    def withdraw(self, account_id: str) -> None:
+        """Have the user no longer see an account."""
+        del self.service.accounts[account_id]
 
     def start(self) -> Self:
         """Listen, and return once requests are answered; raise RuntimeError if that takes over ten seconds."""

@@ -220,7 +220,14 @@ class Service:
         if self.dialect.offers_cyrus_blob:
             details[CYRUS_BLOB] = {}
         details[MAIL] = {name: value for name, value in details[MAIL].items() if value is not ABSENT}
-        return {name: details[name] for name in offered if name in details}
+        return {name: details[name] for name in offered if name in details and self.is_offered_in(account, name)}
+
+    def is_offered_in(self, account: Account, capability: str) -> bool:
+        """Return whether an account offers a capability that the server has; of somebody else's, only what is shared."""
+        if not account.is_personal and capability in {SUBMISSION, VACATION}:
+            return False
+        kinds = {MAIL: "mail", CONTACTS: "contacts", CALENDARS: "calendars", CYRUS_CALENDARS: "calendars"}
+        return account.kinds is None or kinds.get(capability, "") in {"", *account.kinds}
 
     def _mail_details(self) -> JsonObject:
         """Return the value of the capability of mail in an account (RFC 8621, section 1.3.1)."""

@@ -163,6 +163,9 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
         decoded = own if method.arguments is None else msgspec.convert(own, method.arguments)
     except msgspec.ValidationError as error:
         raise MethodError("invalidArguments", str(error)) from None
+    theirs = context.service.accounts.get(str(own.get("accountId", "")))
+    if theirs is not None and not context.service.is_offered_in(theirs, method.capability):
+        raise MethodError("accountNotSupportedByMethod")
     result = method.run(context, decoded)
     if (after := faults.after_call.take(scopes)) is not None:
         after()

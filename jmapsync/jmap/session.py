@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
+from jmapsync.errors import AccountGoneError, ConfigError, DiscoveryError, SignInError, UnsupportedError
 from jmapsync.jmap.bounds import URL_OCTETS
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.shapes import MOST
@@ -159,21 +159,38 @@ class Session(msgspec.Struct, frozen=True):
         kept_session: Session = decode_json(kept, cls)
         return kept_session
 
-    def account_for(self, capability: str, wanted_id: str = "") -> Account:
-        """Choose the account for a capability: the wanted one, else the primary one, else the only one that offers it.
+    def find(self, wanted: str) -> Account | None:
+        """Return the account of an id, else of a name, first as it is written and then in any case; None where there is none.
 
-        Raise `AccountGoneError` if the wanted account is not there, `UnsupportedError` if none or several could be meant.
+        Raise `ConfigError` that lists them where several accounts have the name.
+        """
+        if wanted in self.accounts:
+            return self.accounts[wanted]
+        named = [account for account in self.accounts.values() if account.name == wanted]
+        named = named or [account for account in self.accounts.values() if account.name.casefold() == wanted.casefold()]
+        if len(named) > 1:
+            ids = ", ".join(f"{account.id} ({account.name})" for account in named)
+            raise ConfigError(
+                [f"account_id: {len(named)} accounts have the name {wanted!r}; set account_id to one of the ids: {ids}"]
+            )
+        return named[0] if named else None
+
+    def account_for(self, capability: str, wanted: str = "") -> Account:
+        """Choose the account for a capability: the wanted one, by id or name, else the primary one, else the only one offering it.
+
+        Raise what `find` raises, `AccountGoneError` if the wanted account is not there, `UnsupportedError` if none or several
+        could be meant.
         """
         host = urlsplit(self.url).netloc
-        if wanted_id:
-            pinned = self.accounts.get(wanted_id)
+        if wanted:
+            pinned = self.find(wanted)
             if pinned is None:
                 raise AccountGoneError(
-                    f"{host} no longer offers the account {wanted_id}.",
+                    f"{host} no longer offers the account {wanted}.",
                     advice="Nothing was deleted; check account_id, and whether the account was closed or its share revoked.",
                 )
             if not pinned.offers(capability):
-                raise UnsupportedError(f"{host} does not offer {capability} in the account {wanted_id}.")
+                raise UnsupportedError(f"{host} does not offer {capability} in the account {wanted}.")
             return pinned
         primary = self.accounts.get(self.primary_accounts.get(capability, ""))
         if primary is not None and primary.offers(capability):
@@ -185,7 +202,7 @@ class Session(msgspec.Struct, frozen=True):
                 return choice[0]
         if not offering:
             raise UnsupportedError(f"{host} does not offer {capability} to {self.username or 'this user'}.")
-        ids = ", ".join(sorted(account.id for account in offering))
+        ids = ", ".join(sorted(f"{account.id} ({account.name})" if account.name else account.id for account in offering))
         raise UnsupportedError(
             f"{host} offers {capability} in several accounts and names none of them as the primary one.",
             advice=f"Set account_id to one of {ids}.",

@@ -43,7 +43,7 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
 
 _NOTES: dict[str, type] = {
     **dict.fromkeys(("roles", "rights", "filesystem", BOXES, DETACHED), dict),
-    **dict.fromkeys((OUTSIDE, BARE, "made"), list),
+    **dict.fromkeys((OUTSIDE, BARE, "made", "shared"), list),
     **dict.fromkeys(("audited", EXAMINED), float),
 }
 """What the notes of each name are, those that are kept for every kind and the others."""

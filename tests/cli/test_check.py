@@ -177,3 +177,34 @@ def test_a_proxy_of_any_form_leaves_this_machine_alone(
     monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
     monkeypatch.setenv(name, value)
     assert jmapsync("check").code == 0
+
+
+def test_the_accounts_of_the_session_are_listed_with_their_rights(jmapsync: Command, server: DemoServer) -> None:
+    team = server.add_account("t1", name="Team", personal=False)
+    team.set_rights("INBOX", mayAddItems=False, mayRemoveItems=False)
+    for box in ("Drafts", "Sent", "Trash", "Junk"):
+        team.destroy_mailbox(box)
+    team.set_rights("Archive", **dict.fromkeys(team.mailbox("Archive").rights, False) | {"mayReadItems": True})
+    team.contacts.set_rights("", mayWrite=False, mayDelete=False)
+    team.calendars.set_rights("", mayDelete=False)
+    server.add_account("t2", name="Alumni", personal=False, read_only=True).kinds = frozenset({"contacts"})
+    server.account.create_mailbox("Theirs")
+    server.account.set_rights("Theirs", mayAddItems=False)
+
+    out = jmapsync("check").out
+
+    assert out[out.index("  accounts   ") :].split("\n  ", 1)[0] == "  accounts   3:"
+    lines = [line.strip() for line in out.splitlines()]
+    begin = lines.index("accounts   3:")
+    assert lines[begin + 1 :] == [
+        "alice (id a1): yours; mail, contacts, calendars, tasks",
+        "mail       Theirs: read; may not: add, edit",
+        "Alumni (id t2): shared with you, read-only; contacts",
+        "contacts   Contacts: read-only account",
+        "Team (id t1): shared with you; mail, contacts, calendars, tasks",
+        "mail       Archive: read only",
+        "mail       INBOX: read; may not: add, remove, edit, rename, delete",
+        "contacts   Contacts: read only",
+        "calendars  Calendar: read and write; may not: delete",
+        "tasks      Calendar: read and write; may not: delete",
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
+from jmapsync.errors import AccountGoneError, ConfigError, DiscoveryError, SignInError, UnsupportedError
 from jmapsync.jmap.session import Limits, Session
 from tests.jmap.peer import BLOB, CORE, MAIL, session_object
 
@@ -111,6 +111,15 @@ def test_a_pinned_account_that_went_away_is_reported_as_such() -> None:
         parse().account_for(MAIL, "bob")
 
 
+def test_an_account_is_known_by_its_name_too() -> None:
+    accounts = {"a": account(MAIL, name="b"), "b": account(MAIL, name="Team"), "c": account(MAIL, name="TEAM")}
+    session = parse(accounts=accounts)
+    assert [session.account_for(MAIL, wanted).id for wanted in ("a", "b", "Team", "TEAM")] == ["a", "b", "b", "c"]
+    assert session.find("Everybody") is None
+    with pytest.raises(ConfigError, match=r"2 accounts have the name 'team'; set account_id to one of the ids: b \(Team\), c \(TEAM\)"):
+        session.find("team")
+
+
 def test_the_only_account_that_offers_it_is_chosen() -> None:
     session = parse(accounts={"a": account(MAIL), "b": account(SIEVE)}, primaryAccounts={MAIL: "a"})
     assert session.account_for(SIEVE).id == "b"
@@ -122,7 +131,7 @@ def test_among_several_the_one_that_is_primary_for_something_is_chosen() -> None
 
 
 def test_several_accounts_without_a_primary_one_have_to_be_chosen_from() -> None:
-    with pytest.raises(UnsupportedError, match="Set account_id to one of a, b"):
+    with pytest.raises(UnsupportedError, match=r"Set account_id to one of a \(x\), b \(x\)"):
         parse(accounts={"a": account(MAIL), "b": account(MAIL)}, primaryAccounts={}).account_for(MAIL)
 
 

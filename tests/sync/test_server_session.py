@@ -87,7 +87,8 @@ class TestAccounts:
         mirror.session = mirror.session if kept else None
         with pytest.raises((AccountGoneError, UnsupportedError)) as reported:
             mirror.run()
-        assert reported.value.exit_code == ExitCode.FAILED
+        is_gone = isinstance(reported.value, AccountGoneError)
+        assert reported.value.exit_code is (ExitCode.SUSPENDED if is_gone else ExitCode.FAILED)
         assert mirror.tree() == before
         full.faults.clear()
         assert_converges(full.account, mirror)

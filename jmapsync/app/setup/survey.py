@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.app.checkup import Mailbox, arrange, read_mailboxes
+from jmapsync.app.checkup import Mailbox, arrange
+from jmapsync.app.mailbox_list import read_mailboxes
 from jmapsync.app.sides import require
 from jmapsync.app.unsupported_config import NOT_YET
 from jmapsync.config import MailConfig

@@ -136,14 +136,27 @@ class ContainerReader:
         return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default)
 
 
-async def collections(client: Client, account: Account, dialect: Dialect) -> list[str]:
-    """Return the names of the address books or calendars of an account."""
+async def containers_with_rights(client: Client, account: Account, dialect: Dialect) -> list[tuple[str, frozenset[str] | None]]:
+    """Return the address books or calendars of an account by name, with the rights in each; None where the server states none."""
     if not dialect.container:
-        return [DEFAULT]
+        return [(DEFAULT, None)]
     get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
     using = (await client.session()).using(*dialect.using, account=account)
     answer = (await client.call([get], using=using)).get(get)
-    return sorted(str(one.get("name") or one.get("id")) for one in answer.get("list") or () if isinstance(one, dict))
+    return [
+        (str(one.get("name") or one.get("id")), stated_rights(one)) for one in answer.get("list") or () if isinstance(one, dict)
+    ]
+
+
+def stated_rights(raw: dict[str, Any]) -> frozenset[str] | None:
+    """Return the rights that the server says the user has in a container, of mail too; None where it states none."""
+    rights = raw.get("myRights")
+    return frozenset(name for name, held in rights.items() if held is True) if isinstance(rights, dict) else None
+
+
+async def collections(client: Client, account: Account, dialect: Dialect) -> list[str]:
+    """Return the names of the address books or calendars of an account."""
+    return sorted(name for name, _ in await containers_with_rights(client, account, dialect))
 
 
 async def write_folder(reader: Reader, job: Job) -> Receipt:
