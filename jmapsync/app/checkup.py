@@ -14,6 +14,7 @@ from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.names import Patterns
+from jmapsync.jmap.failures import MethodError
 from jmapsync.kinds import KINDS
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
@@ -164,7 +165,6 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
 
 
-<<<<<<< HEAD
 async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:
     """Return whom the user may send as; nobody where mail cannot be sent by the server."""
     try:
@@ -174,35 +174,6 @@ async def _identities(account: AccountConfig, client: Client, session: Session) 
         return []
 
 
-async def read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
-    """Return all mailboxes of an account as the server gives them."""
-    using = [CORE, *MAIL.capabilities]
-    everything = Call("Mailbox/get", {"accountId": account.id, "ids": None, "properties": _PROPERTIES}, "all")
-    try:
-        answer = (await client.call([everything], using=using)).get(everything)
-    except MethodError as error:
-        if error.type != "requestTooLarge":
-            raise
-    else:
-        return _objects(answer)
-    found: dict[str, dict[str, Any]] = {}
-    page = (await client.session()).limits.max_objects_in_get
-    while True:
-        query = Call("Mailbox/query", {"accountId": account.id, "position": len(found), "limit": page}, "query")
-        get = Call("Mailbox/get", {"accountId": account.id, "ids": query.ref("/ids"), "properties": _PROPERTIES}, "get")
-        response = await client.call([query, get], using=using)
-        fresh = [one for one in _objects(response.get(get)) if one["id"] not in found]
-        if not fresh:
-            return list(found.values())
-        found.update((one["id"], one) for one in fresh)
-
-
-def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in answer.get("list") or [] if isinstance(one, dict) and isinstance(one.get("id"), str)]
-
-
-=======
->>>>>>> a2c6dc9 (Mirror the shared accounts of a login below roots of their own; accept account_id by name; list all accounts with their rights)
 def arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
     """Return mailboxes with their paths, the inbox first."""
     patterns = Patterns(config.include, config.exclude)
