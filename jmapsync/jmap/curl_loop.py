@@ -179,8 +179,11 @@ def _acknowledge(descriptor: int) -> None:
     A server that writes an answer in pieces without TCP_NODELAY, as Cyrus does, sends the last piece when the ones before it are
     acknowledged (RFC 896), which Linux else delays by 40 ms. The option does not last: it is set after each piece.
     """
-    if _QUICKACK is not None:
+    if _QUICKACK is None:
+        return
+    with contextlib.suppress(OSError):  # libcurl's resolver wakes it by a descriptor that is no socket
         borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)
-        with contextlib.suppress(OSError):  # of a socket that is not of TCP
+        try:
             borrowed.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        borrowed.detach()
+        finally:
+            borrowed.detach()

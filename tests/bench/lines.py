@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USER, PASSWORD = "alice", "secret"
+HOST = socket.gethostname()
+"""Not a name of the loopback, of which jmapsync asks nothing compressed."""
 LINES = ((30, 10), (30, 50), (150, 10), (150, 50))
 """Milliseconds of a round trip, megabits a second."""
 _NGINX = """
@@ -40,7 +43,7 @@ http {{
   ssl_certificate {0}/chain.pem; ssl_certificate_key {0}/key.pem; keepalive_requests 1000000;
   upstream jmap {{ server 127.0.0.1:{1}; keepalive 16; }}
   server {{
-    listen 127.0.0.1:{2} ssl{3}; gzip on; gzip_types application/json; gzip_proxied any;
+    listen {2} ssl{3}; gzip on; gzip_types application/json; gzip_proxied any;
     location / {{ proxy_pass http://jmap; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_hide_header Upgrade;  # which Cyrus sends, and HTTP/2 forbids
     }}
@@ -66,7 +69,7 @@ def nginx(directory: Path, port: int, authority: trustme.CA, version: int) -> It
     """Offer a port by TLS and a version of HTTP; yield the new port."""
     directory.mkdir()
     directory.chmod(0o755)
-    certificate = authority.issue_cert("localhost")
+    certificate = authority.issue_cert(HOST)
     certificate.private_key_pem.write_to_path(directory / "key.pem")
     for blob in certificate.cert_chain_pems:
         blob.write_to_path(directory / "chain.pem", append=True)
@@ -79,12 +82,18 @@ def nginx(directory: Path, port: int, authority: trustme.CA, version: int) -> It
             process.terminate()
 
 
+def _line(text: str) -> tuple[int, int]:
+    milliseconds, megabits = text.split(":")
+    return int(milliseconds), int(megabits)
+
+
 def main() -> None:
     """Seed one server and pull from it over every line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("flavour", choices=FLAVOURS)
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--hidden", action="store_true")
+    parser.add_argument("--line", action="append", type=_line, metavar="MS:MBIT", help="a line instead of the usual ones; several times")
     options = parser.parse_args()
     settings = HIDDEN if options.hidden else ""
     with ExitStack() as stack:
@@ -100,12 +109,12 @@ def main() -> None:
         authority.cert_pem.write_to_path(directory / "ca.pem")
         versions = {v: stack.enter_context(nginx(directory / f"nginx{v}", server.jmap_port, authority, v)) for v in (1, 2)}
         say(f"Cyrus {server.version}: {options.messages} messages, {octets / 1e6:.1f} MB, load {os.getloadavg()[0]:.1f}")
-        for milliseconds, megabits in LINES:
+        for milliseconds, megabits in options.line or LINES:
             place = directory / f"{milliseconds}-{megabits}"
             say(f"{milliseconds} ms, {megabits} Mbit/s: the octets alone {octets * 8 / megabits / 1e6:.2f} s")
             for version, port in versions.items():
                 with relay(port, milliseconds, megabits) as near:
-                    mirror = Jmapsync(place / f"http{version}", f"https://localhost:{near}/jmap/", USER, PASSWORD)
+                    mirror = Jmapsync(place / f"http{version}", f"https://{HOST}:{near}/jmap/", USER, PASSWORD)
                     mirror.environment["SSL_CERT_FILE"] = str(directory / "ca.pem")
                     cost, report = mirror.run()
                     say(f"  jmapsync by HTTP/{version}: {cost}; {report['requests']} requests")

@@ -92,6 +92,15 @@ async def test_a_server_that_waits_for_acknowledgements_gets_them_at_once(monkey
         assert at_once < 0.5 * await usual()
 
 
+def test_what_is_no_socket_is_left_as_it_is() -> None:
+    near, far = os.pipe()
+    curl_loop._acknowledge(near)
+    os.write(far, b"1")
+    assert os.read(near, 1) == b"1"
+    os.close(near)
+    os.close(far)
+
+
 class Streams:
     """An HTTP/2 server that answers when a number of requests are open at a time."""
 
