@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("flavour", choices=FLAVOURS)
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--hidden", action="store_true")
-    parser.add_argument("--line", action="append", type=_line, metavar="MS:MBIT", help="a line instead of the usual ones; several times")
+    parser.add_argument("--line", action="append", type=_line, metavar="MS:MBIT", help="a line instead of the usual ones")
     options = parser.parse_args()
     settings = HIDDEN if options.hidden else ""
     with ExitStack() as stack:
