@@ -25,6 +25,13 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control and format characters (bidirectional overrides, zero width), lone surrogates, separators of lines."""
 
 
+def local_time(stamp: float) -> str:
+    """Return seconds since 1970 as date and time in the local zone."""
+    from datetime import datetime  # noqa: PLC0415  # `--help` must be fast
+
+    return f"{datetime.fromtimestamp(stamp).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """Return a text as one line for people: control and invisible characters escaped, and shortened."""
     text = shortened(text, longest)

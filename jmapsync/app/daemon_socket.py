@@ -39,6 +39,11 @@ class Question:
         """Return whether a daemon holds the account."""
         return self._link is not None
 
+    def leave(self) -> None:
+        """Do not wait for the answer; the daemon does what it was asked."""
+        if self._link is not None:
+            self._link.close()
+
     def answer(self, seconds: float | None = None) -> dict[str, Any]:
         """Wait for the answer, at most so long. Raise `BusyError` if none comes."""
         ending = time.monotonic() + seconds if seconds is not None else None

@@ -121,6 +121,8 @@ class AccountHealth(Struct):
     kinds: dict[str, KindHealth] = {}
     outbox: list[Problem] = []
     """Messages that wait to be sent, and why."""
+    scheduled: list[Problem] = []
+    """Messages that are to be sent later, and when."""
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC
     live: dict[str, Any] | None = None
@@ -159,6 +161,7 @@ class AccountHealth(Struct):
             "daemon": self.live,
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
             "outbox": [{"item": one.item, "why": one.why} for one in self.outbox],
+            "scheduled": [{"item": one.item, "why": one.why} for one in self.scheduled],
         }
         if self.error:
             body["error"] = self.error
@@ -190,9 +193,9 @@ def _read_account(account: AccountConfig, question: Question | None, ending: flo
         health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
     try:
         if os.path.exists(account.state_dir / OUTBOX):
-            from jmapsync.app.sending import outbox_of, waiting_in  # noqa: PLC0415  # most accounts have none
+            from jmapsync.app.sending import outbox_of, scheduled_in, waiting_in  # noqa: PLC0415  # most accounts have none
 
-            health.outbox = waiting_in(outbox_of(account))
+            health.outbox, health.scheduled = waiting_in(outbox_of(account)), scheduled_in(outbox_of(account))
         with checking_ledger(account.state_dir):
             _read_ledger(health, account.state_dir / LEDGER)
         if why := trouble_with(account.state_dir):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.app.state_paths import OUTBOX
+from jmapsync.app.state_paths import OUTBOX, may_have_daemon
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, NetworkError, ServerError
 from jmapsync.storage.outbox import Outbox, Stage, Waiting
 from jmapsync.sync.report import Problem, worst
+from jmapsync.text import local_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -59,6 +61,10 @@ class Accepted(Struct, frozen=True):
 
     waiting: Waiting
     why: str = ""
+    notice: str = ""
+    """What the sender asked for and the server does not do."""
+    is_scheduled: bool = False
+    """Whether it waits for nothing but its time."""
 
     @property
     def is_sent(self) -> bool:
@@ -66,13 +72,13 @@ class Accepted(Struct, frozen=True):
         return not self.why
 
 
-async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], envelope: Envelope) -> Accepted:
-    """Send a message, or keep it until the server can be reached.
+async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], envelope: Envelope, at: int = 0) -> Accepted:
+    """Send a message, at a time or 0 for at once, or keep it until the server can be reached.
 
     Once this returns the message is safe. Raises why the server refused it; then it is not kept.
     """
     outbox = outbox_of(account)
-    waiting = outbox.add(header, body, envelope)
+    waiting = outbox.add(header, body, envelope, at)
     try:
         return await _send_now(account, outbox, waiting)
     except (NetworkError, ServerError, BusyError) as error:
@@ -87,25 +93,20 @@ async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], env
         raise
 
 
-async def _send_now(account: AccountConfig, outbox: Outbox, waiting: Waiting) -> Accepted:
-    from jmapsync.app.signin import credential_for  # noqa: PLC0415  # the HTTP library costs 100 ms: first it is safe
-    from jmapsync.jmap.bounds import Bounds  # noqa: PLC0415
-    from jmapsync.jmap.client import Client  # noqa: PLC0415
-    from jmapsync.jmap.traffic import shared_limit  # noqa: PLC0415
-    from jmapsync.send.deliver import Fate  # noqa: PLC0415
+def _wake_daemon(account: AccountConfig) -> None:
+    """Start a run of the daemon, if one holds the account: it then knows of the message's time. Nobody waits for the run."""
+    if may_have_daemon(account.state_dir):
+        from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most accounts have no daemon
 
-    credential = await credential_for(account)
-    client = Client(
-        account.server,
-        credential,
-        trusted_hosts=account.trusted_hosts,
-        max_wait=_PATIENCE,
-        bounds=Bounds(silence=account.timeout),
-        rate=shared_limit(account.limit_rate),
-    )
-    async with client:
-        sender = await _sender(account, outbox, client)
-        async for _ in _turns(outbox):
+        Question(account.state_dir, {"do": "sync"}).leave()
+
+
+async def _send_now(account: AccountConfig, outbox: Outbox, waiting: Waiting) -> Accepted:
+    from jmapsync.send.deliver import Fate  # noqa: PLC0415  # the HTTP library costs 100 ms: first it is safe
+
+    async with await client_for(account) as client:
+        sender = await sender_for(account, outbox, client)
+        async for _ in turns(outbox):
             noted = next((one for one in outbox.entries() if one.id == waiting.id), None)
             if noted is None:  # the daemon was faster
                 return Accepted(waiting)
@@ -115,11 +116,31 @@ async def _send_now(account: AccountConfig, outbox: Outbox, waiting: Waiting) ->
                     await sender.withdraw(result.waiting)
                 outbox.remove(waiting.id)
                 raise result.error
-            return Accepted(result.waiting, "" if result.fate is Fate.SENT else result.why)
+            if result.fate is Fate.SCHEDULED and result.waiting.stage is Stage.QUEUED:
+                _wake_daemon(account)
+            why = "" if result.fate is Fate.SENT else result.why
+            return Accepted(result.waiting, why, result.notice, result.fate is Fate.SCHEDULED)
     raise BusyError("Another process is sending.")
 
 
-async def _turns(outbox: Outbox) -> AsyncIterator[None]:
+async def client_for(account: AccountConfig) -> Client:
+    """Return a client that waits for a server in trouble for a few seconds only. Raises SignInError."""
+    from jmapsync.app.signin import credential_for  # noqa: PLC0415  # as above
+    from jmapsync.jmap.bounds import Bounds  # noqa: PLC0415
+    from jmapsync.jmap.client import Client  # noqa: PLC0415
+    from jmapsync.jmap.traffic import shared_limit  # noqa: PLC0415
+
+    return Client(
+        account.server,
+        await credential_for(account),
+        trusted_hosts=account.trusted_hosts,
+        max_wait=_PATIENCE,
+        bounds=Bounds(silence=account.timeout),
+        rate=shared_limit(account.limit_rate),
+    )
+
+
+async def turns(outbox: Outbox) -> AsyncIterator[None]:
     """Yield once, holding the outbox alone, as soon as no other process does; not at all if that takes a minute."""
     for _ in range(_TURNS):
         with outbox.locked() as is_mine:
@@ -129,7 +150,8 @@ async def _turns(outbox: Outbox) -> AsyncIterator[None]:
         await asyncio.sleep(_TURN)
 
 
-async def _sender(account: AccountConfig, outbox: Outbox, client: Client) -> Sender:
+async def sender_for(account: AccountConfig, outbox: Outbox, client: Client) -> Sender:
+    """Return what sends the messages of an outbox. Raises UnsupportedError where the server offers no submission."""
     from jmapsync.send.deliver import Sender  # noqa: PLC0415  # as above
     from jmapsync.storage.jmap.identities import SUBMISSION  # noqa: PLC0415
     from jmapsync.storage.jmap.submission import Post  # noqa: PLC0415
@@ -153,31 +175,54 @@ async def send_waiting(account: AccountConfig, client: Client, report: AccountRe
     if problems and kind is not None:
         kind.problems += problems
         kind.exit_code = worst([kind.exit_code, ExitCode.QUARANTINED])
+    report.wake_at = outbox.next_time(time.time())
 
 
 async def _empty(account: AccountConfig, outbox: Outbox, client: Client) -> list[Problem]:
     """Send what is not stopped, and return what still waits; nothing if another process is sending."""
     outbox.tidy()
-    if any(not one.held for one in outbox.entries()):
+    now = time.time()
+    if any(_is_due(one, now) for one in outbox.entries()):
         with outbox.locked() as is_mine:
             if not is_mine:
                 return []
             try:
-                await (await _sender(account, outbox, client)).send_all()
+                sender = await sender_for(account, outbox, client)
+                for one in outbox.entries():
+                    if _is_due(one, now):
+                        await sender.send(one)
             except JmapsyncError as error:
-                return [Problem(one.name, one.why or error.message) for one in outbox.entries()]
+                return [Problem(one.name, one.why or error.message) for one in outbox.entries() if not _is_scheduled(one, now)]
     return waiting_in(outbox)
 
 
+def _is_due(waiting: Waiting, now: float) -> bool:
+    """Return whether there is something to do for a message: what the server holds is its own until its time."""
+    return not waiting.held and not (waiting.stage is Stage.SCHEDULED and waiting.is_early(now))
+
+
+def _is_scheduled(waiting: Waiting, now: float) -> bool:
+    """Return whether nothing hinders a message but that its time has not come."""
+    return not waiting.held and waiting.is_early(now)
+
+
 def waiting_in(outbox: Outbox) -> list[Problem]:
-    """Return what waits in an outbox, by name, and why."""
-    return [Problem(one.name, one.why or "it waits to be sent") for one in outbox.entries()]
+    """Return what waits in an outbox beyond its time, by name, and why."""
+    now = time.time()
+    return [Problem(one.name, one.why or "it waits to be sent") for one in outbox.entries() if not _is_scheduled(one, now)]
 
 
-def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[Outbox, Waiting]:
-    """Return the message whose id starts with a text. Raises ConfigError if there is not exactly one."""
+def scheduled_in(outbox: Outbox) -> list[Problem]:
+    """Return what of an outbox is to be sent later, by name, and when."""
+    now = time.time()
+    found = [one for one in outbox.entries() if _is_scheduled(one, now)]
+    return [Problem(one.name, one.why or f"it is to be sent at {local_time(one.at)}") for one in found]
+
+
+def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[AccountConfig, Waiting]:
+    """Return the message whose id starts with a text, and its account. Raises ConfigError if there is not exactly one."""
     found = [
-        (outbox, one) for outbox in map(outbox_of, accounts) for one in outbox.entries() if identity and one.id.startswith(identity)
+        (account, one) for account in accounts for one in outbox_of(account).entries() if identity and one.id.startswith(identity)
     ]
     if len(found) != 1:
         raise ConfigError([f"{identity!r} is {'more than one' if found else 'no'} message that waits; jmapsync outbox lists them."])
@@ -185,6 +230,8 @@ def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[Outbox, Wait
 
 
 def retry(outbox: Outbox, waiting: Waiting) -> None:
-    """Have a message sent with the next run, whatever stood in its way."""
+    """Have a message sent with the next run, whatever stood in its way. Raises ConfigError where the server holds it."""
+    if waiting.stage is Stage.SCHEDULED and not waiting.held:
+        raise ConfigError([f"{waiting.name} is with the server, which sends it at {local_time(waiting.at)}."])
     stage = waiting.stage if waiting.stage in {Stage.QUEUED, Stage.SENT} else Stage.IMPORTING
-    outbox.note(replace(waiting, stage=stage, held=False, why=""))
+    outbox.note(replace(waiting, stage=stage, held=False, why="", submission=""))

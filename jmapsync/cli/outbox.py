@@ -20,12 +20,20 @@ def outbox(context: click.Context) -> None:
 @outbox.command("list")
 @pass_settings
 def list_(settings: Settings) -> None:
-    """List waiting messages, one a line: ID, subject, recipients, reason."""
-    from jmapsync.app.sending import outbox_of, waiting_in  # noqa: PLC0415  # `--help` must be fast
+    """List waiting messages, one a line: ID, subject, recipients, reason; also those that the server is to send later.
+
+    The id of one that another program submitted is ACCOUNT/ID.
+    """
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
+
+    from jmapsync.app.outbox import listing  # noqa: PLC0415
 
     for account in settings.app().logins():
-        for waiting in waiting_in(outbox_of(account)):
-            say(f"{account.name}: {waiting.item}: {waiting.why}")
+        found = asyncio.run(listing(account))
+        for line in found.lines:
+            say(f"{account.name}: {line}")
+        if found.unasked:
+            settings.inform(f"{account.name}: what the server holds is not known: {found.unasked}")
 
 
 @outbox.command()
@@ -33,20 +41,28 @@ def list_(settings: Settings) -> None:
 @pass_settings
 def retry(settings: Settings, identity: str) -> None:
     """Send a stopped message with the next run; check first that its recipients do not have it."""
-    from jmapsync.app.sending import find, retry  # noqa: PLC0415
+    from jmapsync.app.sending import find, outbox_of, retry  # noqa: PLC0415
 
-    found, waiting = find(settings.app().logins(), identity)
-    retry(found, waiting)
+    account, waiting = find(settings.app().logins(), identity)
+    retry(outbox_of(account), waiting)
     settings.inform(f"{waiting.name} will be sent with the next run.")
 
 
 @outbox.command()
 @click.argument("identity", metavar="ID", type=OUTBOX_ID)
 @pass_settings
-def drop(settings: Settings, identity: str) -> None:
-    """Delete a message instead of sending it; a draft of it on the server stays."""
-    from jmapsync.app.sending import find  # noqa: PLC0415
+def drop(settings: Settings, identity: str) -> int:
+    """Take a message back that was not sent yet; a draft of it on the server stays.
 
-    found, waiting = find(settings.app().logins(), identity)
-    found.remove(waiting.id)
-    settings.inform(f"{waiting.name} was deleted.")
+    What the server was to send later is canceled there. Exit code 1 if that was too late.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from jmapsync.app.outbox import drop  # noqa: PLC0415
+
+    outcome = asyncio.run(drop(settings.app().logins(), identity))
+    if outcome.exit_code:
+        say(outcome.message, err=True)
+    else:
+        settings.inform(outcome.message)
+    return outcome.exit_code

@@ -319,6 +319,8 @@ class AccountLoop:
         self._update_state(report, trigger)
         if report.withheld:
             self.hints.wake("folders changed during the run", after=MAX_DEBOUNCES * self.settings.debounce)
+        if report.wake_at is not None:
+            self.hints.wake("a message has its time", after=max(0.0, report.wake_at - time.time()), server_only=True)
         self.first_run.set()
         if report.changed and not is_by_hook(trigger, requests):
             self._hook_runner.add(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, read_content
@@ -14,11 +14,12 @@ from jmapsync.demo.identity_methods import VACATION_DEFAULTS
 from jmapsync.demo.james import FOLDERS, INBOX_ORDER
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
+from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.store import Backup, Store
 from jmapsync.demo.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
@@ -42,6 +43,10 @@ class SentMessage:
     sender: str
     recipients: tuple[str, ...]
     content: bytes
+    mail_parameters: JsonObject = field(default_factory=dict)
+    """Of the envelope's sender."""
+    recipient_parameters: tuple[JsonObject, ...] = ()
+    """Of each of its recipients."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ class Account(MailStore):
         self.submissions: dict[str, JsonObject] = {}
         self.sent: list[SentMessage] = []
         """What left, the oldest first."""
+        self.submitted = 0
+        """How many submissions there were: the number in the id of the latest."""
+        self.held: dict[str, SentMessage] = {}
+        """What leaves later, by the id of its submission."""
+        self.clock: Callable[[], float] = time.time
+        """The clock by which that is; tests have time pass with it."""
         self._hidden: dict[str, Email] = {}
         inbox = self.add_mailbox(dialect.inbox_name, None, "inbox")
         inbox.rights |= {"mayRename": False, "mayDelete": False}
@@ -100,6 +111,21 @@ class Account(MailStore):
         """The URIs that stand for the user among an event's participants; the first is the default."""
         self.contacts = Store(self, CONTACT_MODEL)
         self.calendars = Store(self, CALENDAR_MODEL)
+
+    def release(self) -> None:
+        """Send what was held until now."""
+        with self.transaction():
+            now = format_utc_date(int(self.clock()))
+            for ref in [one for one in self.held if self.submissions[one]["sendAt"] <= now]:
+                self.sent.append(self.held.pop(ref))
+                self.conclude(ref, "final")
+
+    def conclude(self, submission: str, status: str) -> None:
+        """Give a submission its last status; a server that forgets what it sent forgets what was canceled too (Cyrus)."""
+        self.record("EmailSubmission", submission)
+        self.submissions[submission]["undoStatus"] = status
+        if self.dialect.submissions == "forgotten":
+            del self.submissions[submission]
 
     def deliver(
         self,

@@ -203,6 +203,10 @@ class Dialect:
     """What was sent leaves a submission behind; Cyrus destroys it at once unless `jmapsubmission_deleteonsend` is off."""
     submission_methods: Literal["all", "set"] = "all"
     """`set`: `EmailSubmission` has no other method (James)."""
+    max_delayed_send: int = 30 * 86_400
+    """The most seconds that it holds a message; 0: it holds none."""
+    submission_extensions: tuple[str, ...] = ("DSN", "FUTURERELEASE", "SMTPUTF8")
+    """The SMTP extensions that it lists; Cyrus lists those of the server that it hands mail to, and passes SMTPUTF8 on unlisted."""
     identity: str = "demo@example.com"
     """The address of the only identity (Cyrus: none where the user's name is no address)."""
 
@@ -367,6 +371,8 @@ CYRUS_312 = Dialect(
     ),
     email_sorts=("receivedAt", "sentAt", "from", "id", "size", "subject", "to", "hasKeyword", "someInThreadHaveKeyword"),
     submissions="forgotten",
+    max_delayed_send=512 * 86_400,
+    submission_extensions=("size",),
     identity="",
     inbox_name="Inbox",
     inbox_renaming="ignore",
@@ -492,6 +498,8 @@ JAMES = dataclasses.replace(
     duplicates="copy",
     bare_newlines="accept",
     submission_methods="set",
+    max_delayed_send=0,
+    submission_extensions=(),
     contacts=False,
     calendars=None,
     tasks=False,

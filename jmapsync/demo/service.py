@@ -201,7 +201,10 @@ class Service:
         details: dict[str | None, JsonObject] = {
             **dict(MORE.items()),
             MAIL: self._mail_details(),
-            SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}},
+            SUBMISSION: {
+                "maxDelayedSend": self.dialect.max_delayed_send,
+                "submissionExtensions": {name: [] for name in self.dialect.submission_extensions},
+            },
             VACATION: {},
             self.dialect.blob_capability: self.dialect.blob_details,
             CONTACTS: {

@@ -61,6 +61,19 @@ def is_address(text: str) -> bool:
     return len(found) == 1 and found[0].address == text != ""
 
 
+def with_ascii_domain(address: str) -> str:
+    """Return an address with its domain in ASCII (RFC 5890, A-labels), which every server takes.
+
+    Raise ValueError for a domain that has no such form.
+    """
+    local, _, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    import idna  # noqa: PLC0415  # its tables cost time, and few domains need them
+
+    return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+
+
 def _tokens(value: str) -> Iterator[_Token]:
     at = 0
     while match := _TOKENS.match(value, at):

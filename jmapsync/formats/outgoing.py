@@ -1,7 +1,8 @@
 """Complete the header of a message that a program passes to sendmail, and determine its envelope.
 
 The body is unchanged. Header fields are unchanged, except that Bcc is removed (Cyrus 3.6 and 3.12 pass it on to all recipients) and
-missing Date, Message-ID and From are added, as Postfix does for local mail.
+missing Date, Message-ID and From are added, as Postfix does for local mail. A message that is sent again has a block of Resent
+fields for each time, the latest first (RFC 5322, 3.6.6): that block alone names sender and recipients.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode, JmapsyncError
-from jmapsync.formats.addresses import Named, addresses_in, is_address
-from jmapsync.formats.envelope import Envelope
+from jmapsync.formats.addresses import Named, addresses_in, is_address, with_ascii_domain
+from jmapsync.formats.envelope import Envelope, Reports
 from jmapsync.formats.labels import cut, shown
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ _LONGEST_NAME = 300
 _MOST_NAMED = 5
 """Invalid addresses listed in one error."""
 _END = frozenset({b".\n", b".\r\n", b"."})
+_RESENT = "resent-"
+_NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
+_LONGEST_ENVID = 100
+"""Characters (RFC 3461, 4.4)."""
 
 
 class OutgoingError(JmapsyncError):
@@ -55,6 +60,20 @@ class Header:
     def values(self, *names: str) -> list[str]:
         """Return the values of all fields of these names (in lower case), unfolded, in the order of the names."""
         return [_parsed(one)[1] for name in names for one, found in zip(self.fields, self.names, strict=True) if found == name]
+
+    def resent(self) -> Header:
+        """Return the fields of the latest resending: the first Resent fields, up to another field or the next block's.
+
+        Blocks may follow each other directly: the next one starts where a name repeats, unless the line above has that name too.
+        """
+        first = next((at for at, name in enumerate(self.names) if name.startswith(_RESENT)), len(self.names))
+        last, seen = first, set[str]()
+        for name in self.names[first:]:
+            if not name.startswith(_RESENT) or (name in seen and name != self.names[last - 1]):
+                break
+            seen.add(name)
+            last += 1
+        return Header(self.fields[first:last])
 
 
 def check_argument(text: str) -> None:
@@ -110,8 +129,9 @@ def sender_of(header: Header) -> str:
 
     Raise OutgoingError if it has a domain and is not a valid address.
     """
-    names = ("resent-from",) if _is_resent(header) else ("sender", "from")
-    found = [one for value in header.values(*names) for one in addresses_in(value)]
+    resent = header.resent()
+    values = resent.values("resent-sender", "resent-from") if _is_resent(resent) else header.values("sender", "from")
+    found = [one for value in values for one in addresses_in(value)]
     wrong = [one.text for one in found if not one.address and "@" in one.text]
     sender = next((one.address for one in found if one.address), "")
     if wrong and not sender:
@@ -120,12 +140,12 @@ def sender_of(header: Header) -> str:
 
 
 def recipients_of(header: Header) -> list[str]:
-    """Return the recipients that the message names; of a resent message, those of the Resent fields.
+    """Return the recipients that the message names; of a resent message, those of its latest Resent fields.
 
     Raise OutgoingError if one of them is not a valid address: the message is then sent to nobody.
     """
-    prefix = "resent-" if _is_resent(header) else ""
-    values = header.values(f"{prefix}to", f"{prefix}cc", f"{prefix}bcc")
+    resent = header.resent()
+    values = resent.values("resent-to", "resent-cc", "resent-bcc") if _is_resent(resent) else header.values("to", "cc", "bcc")
     return _all_addresses([one for value in values for one in addresses_in(value)])
 
 
@@ -153,8 +173,26 @@ def _quoted(text: str) -> str:
     return repr(cut(text))
 
 
+def reports_of(notify: str = "", ret: str = "", envid: str = "") -> Reports:
+    """Return the delivery reports of sendmail's options -N, -R and -V. Raise OutgoingError for what RFC 3461 does not define."""
+    events = [one.strip().upper() for one in notify.split(",")] if notify else []
+    if events != ["NEVER"] and not _NOTIFY.issuperset(events):
+        raise OutgoingError(f"-N {_quoted(notify)} is neither never nor some of success, failure and delay; nothing was sent.")
+    if ret and ret.upper() not in {"FULL", "HDRS"}:
+        raise OutgoingError(f"-R {_quoted(ret)} is neither full nor hdrs; nothing was sent.")
+    if len(envid) > _LONGEST_ENVID or not (envid.isascii() and envid.isprintable()):
+        raise OutgoingError(f"-V {_quoted(envid)} is longer than {_LONGEST_ENVID} characters, or not ASCII; nothing was sent.")
+    return Reports(",".join(dict.fromkeys(events)), ret.upper(), envid)
+
+
 def complete(
-    header: Header, *, sender: str, recipients: Sequence[str], now: datetime, full_name: str = ""
+    header: Header,
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    now: datetime,
+    full_name: str = "",
+    reports: Reports | None = None,
 ) -> tuple[bytes, Envelope]:
     """Return the header to send, with CRLF and the empty line after it, and the envelope.
 
@@ -162,7 +200,7 @@ def complete(
     """
     check_argument(full_name)
     alike: dict[str, str] = {}
-    for address in _recipients_in(recipients):
+    for address in map(_routed, _recipients_in(recipients)):
         alike.setdefault(address_key(address), address)
     everybody = tuple(alike.values())
     if not everybody:
@@ -172,8 +210,9 @@ def complete(
         raise OutgoingError("The message names no sender.", advice=advice)
     if not is_address(sender):
         raise _refusal([sender])
+    routed = _routed(sender)
     given = next((value for value in header.values("message-id") if value), "")
-    message_id = given or email.utils.make_msgid(domain=sender.rpartition("@")[2])
+    message_id = given or email.utils.make_msgid(domain=routed.rpartition("@")[2])
     added = []
     if not header.values("from"):
         added.append(f"From: {phrase(full_name)}<{sender}>".encode() if full_name else f"From: {sender}".encode())
@@ -183,9 +222,31 @@ def complete(
         added.append(f"Message-ID: {message_id}".encode())
     left_out = _SECRET if given else {*_SECRET, "message-id"}
     kept = [one for one, name in zip(header.fields, header.names, strict=True) if name not in left_out]
-    text = b"".join(one + b"\r\n" for one in (*added, *kept)) + b"\r\n"
+    text = b"".join(one + b"\r\n" for one in (*added, *_resent_fields(header, sender, now), *kept)) + b"\r\n"
     subject = next(iter(header.values("subject")), "")
-    return text, Envelope(sender, everybody, _printable(message_id), shown(subject), has_bcc="bcc" in header.names)
+    envelope = Envelope(
+        routed,
+        everybody,
+        _printable(message_id),
+        shown(subject),
+        has_bcc="bcc" in header.names,
+        reports=reports or Reports(),
+        is_utf8=not text.isascii(),
+    )
+    return text, envelope
+
+
+def _resent_fields(header: Header, sender: str, now: datetime) -> list[bytes]:
+    """Return what RFC 5322, 3.6.6, requires of a resent message and its latest block lacks, to be put before it."""
+    resent = header.resent()
+    if not _is_resent(resent) or not header.names or not header.names[0].startswith(_RESENT):
+        return []  # a trace field is above the block: what was put before that would be a block of its own
+    lacking = []
+    if not resent.values("resent-from"):
+        lacking.append(f"Resent-From: {sender}".encode())
+    if not resent.values("resent-date"):
+        lacking.append(f"Resent-Date: {email.utils.format_datetime(now)}".encode())
+    return lacking
 
 
 def _parsed(field: bytes) -> tuple[str, str]:
@@ -194,6 +255,16 @@ def _parsed(field: bytes) -> tuple[str, str]:
         return "", ""
     value = match[2].replace(b"\r\n", b"").decode("utf-8", "surrogateescape")
     return match[1].decode("ascii").lower(), value.strip()
+
+
+def _routed(address: str) -> str:
+    """Return an address as the envelope has it. Raise OutgoingError if its domain has no form in ASCII (RFC 5891)."""
+    try:
+        return with_ascii_domain(address)
+    except ValueError as error:
+        raise OutgoingError(
+            f"The domain of {_quoted(address)} is not a valid international domain name; nothing was sent."
+        ) from error
 
 
 def address_key(address: str) -> str:

@@ -4,6 +4,9 @@ Each step is recorded before it is taken, and if an answer was lost the server i
 any request is repeated. A server that keeps no submissions (Cyrus, unless configured to) still counts them: while its state
 of submissions is unchanged, nothing was sent; and one that still has an older submission keeps them. If doubt remains, the
 user decides.
+
+A message with a time is never sent before it. A server that holds mail is given it at once and sends it itself, and its draft stays
+until then; for any other server it stays in the outbox, and the first run after its time sends it.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.replies import UnreachedError
 from jmapsync.send.identity import add_defaults, header_of, senders_of
 from jmapsync.storage.jmap.identities import IdentityError, choose
+from jmapsync.storage.jmap.scheduled import Status
 from jmapsync.storage.jmap.submission import RefusedError
 from jmapsync.storage.outbox import Stage
+from jmapsync.text import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +43,10 @@ class Fate(enum.Enum):
     """What became of a message for now."""
 
     SENT = enum.auto()
+    SCHEDULED = enum.auto()
+    """Its time has not come: the server holds it, or the outbox does."""
+    CANCELED = enum.auto()
+    """It was taken back before it was sent."""
     WAITS = enum.auto()
     """It will be tried again by itself."""
     REFUSED = enum.auto()
@@ -53,6 +62,8 @@ class Sent(Struct, frozen=True):
     fate: Fate
     why: str = ""
     error: JmapsyncError | None = None
+    notice: str = ""
+    """What the sender asked for and the server does not do."""
 
 
 @dataclass(slots=True)
@@ -75,17 +86,7 @@ class Sender:
     async def send(self, waiting: Waiting) -> Sent:
         """Take a message as far as it gets, and return what became of it. Raises as `send_all` does."""
         try:
-            if waiting.stage is Stage.SENDING:
-                waiting = self.outbox.note(await self._judge(waiting))
-                if waiting.stage is Stage.SENDING:
-                    return Sent(waiting, Fate.UNSURE if waiting.held else Fate.WAITS, waiting.why)
-            if waiting.stage in {Stage.QUEUED, Stage.IMPORTING}:
-                waiting = await self._draft(waiting)
-            filed = False
-            if waiting.stage is Stage.DRAFT:
-                waiting, filed = await self._submit(waiting)
-            if not filed and not await self.post.file(await self._get_desk(), waiting.email_id):
-                return self._later(waiting, "it was sent, and could not be filed yet", None)
+            sent = await self._advance(waiting)
         except (NetworkError, ServerError) as error:
             return self._later(waiting, error.message, error)
         except (IdentityError, RefusedError, MethodError, RequestError) as error:  # of this message: the others may go
@@ -94,8 +95,44 @@ class Sender:
                 return self._later(waiting, error.message, error)
             held = self.outbox.note(replace(self._noted(waiting), held=True, why=str(error)))
             return Sent(held, Fate.REFUSED, str(error), error)
+        return replace(sent, notice=self.post.offer.ignored(waiting.envelope))
+
+    async def _advance(self, waiting: Waiting) -> Sent:
+        """Take a message as far as it gets. Raises what the server refuses, and what `Client.call` raises."""
+        if waiting.stage is Stage.SENDING:
+            waiting = self.outbox.note(await self._judge(waiting))
+        elif waiting.stage is Stage.SCHEDULED:
+            waiting = self.outbox.note(await self._follow(waiting))
+        if why := self._early(waiting):
+            return Sent(self.outbox.note(replace(waiting, why=why)), Fate.SCHEDULED, why)
+        if waiting.stage in {Stage.SENDING, Stage.SCHEDULED}:
+            return Sent(waiting, Fate.UNSURE if waiting.held else Fate.WAITS, waiting.why)
+        if waiting.stage in {Stage.QUEUED, Stage.IMPORTING}:
+            waiting = await self._draft(waiting)
+        filed = False
+        if waiting.stage is Stage.DRAFT:
+            waiting, filed = await self._submit(waiting)
+            if waiting.stage is Stage.SCHEDULED:
+                return Sent(waiting, Fate.SCHEDULED, waiting.why)
+        if not filed and not await self.post.file(await self._get_desk(), waiting.email_id):
+            return self._later(waiting, "it was sent, and could not be filed yet", None)
         self.outbox.remove(waiting.id)
         return Sent(waiting, Fate.SENT)
+
+    async def unsend(self, waiting: Waiting) -> Sent:
+        """Cancel a message that the server holds and forget it; its draft stays. One that was sent already is filed as such.
+
+        Raises what `Client.call` raises.
+        """
+        refused = await self.post.schedule.cancel(waiting.submission)
+        if refused is None:
+            self.outbox.remove(waiting.id)
+            return Sent(waiting, Fate.CANCELED)
+        if await self.post.schedule.status(waiting.submission) is Status.CANCELED:
+            self.outbox.remove(waiting.id)
+            return Sent(waiting, Fate.CANCELED)
+        sent = await self.send(waiting)
+        return sent if sent.fate is not Fate.SCHEDULED else replace(sent, why=f"the server refused it ({refused})")
 
     async def withdraw(self, waiting: Waiting) -> None:
         """Forget a message that was not sent, and its draft on the server. Raises what `Client.call` raises."""
@@ -106,6 +143,8 @@ class Sender:
     async def _judge(self, waiting: Waiting) -> Waiting:
         """Find out from the server how far a message got that it may have been asked to send."""
         evidence, desk = await self.post.evidence(waiting.email_id, waiting.baseline), await self._get_desk()
+        if evidence.held and waiting.at:
+            return replace(waiting, stage=Stage.SCHEDULED, submission=evidence.held, why="")
         if evidence.submitted or (evidence.email is not None and desk.has_filed(evidence.email)):
             return replace(waiting, stage=Stage.SENT)
         if not evidence.unsent:
@@ -116,6 +155,36 @@ class Sender:
         if 0 <= self.now() - waiting.asked_at < self.patience:
             return replace(waiting, why="the server was asked to send it and did not answer; it is asked again later")
         return replace(waiting, stage=Stage.DRAFT)
+
+    def _early(self, waiting: Waiting) -> str:
+        """Return why nothing is to be done for a message before its time, or nothing."""
+        early = waiting.at - self.now()
+        if early <= 0 or waiting.held or waiting.stage in {Stage.SENDING, Stage.SENT}:
+            return ""
+        if waiting.stage is Stage.SCHEDULED:
+            return f"the server sends it at {local_time(waiting.at)}"
+        longest = self.post.offer.longest_hold
+        if early <= longest:
+            return ""
+        why = "the server holds no mail" if not longest else "the server does not hold mail that long"
+        return f"it is sent from here at {local_time(waiting.at)}, or by the first run after that: {why}"
+
+    async def _follow(self, waiting: Waiting) -> Waiting:
+        """Find out what became of a message that the server held until its time.
+
+        A server may destroy the record once the message was sent (RFC 8621, 7), and Cyrus does: where it keeps no others either, a
+        record that is gone after the message's time was of one that was sent.
+        """
+        status = await self.post.schedule.status(waiting.submission, waiting.baseline.newest)
+        early = waiting.is_early(self.now())
+        if status is Status.CANCELED:
+            return replace(waiting, held=True, why="it was canceled on the server; its draft stays there")
+        if status is Status.UNSENT or (status is Status.GONE and early):
+            why = "the server has no record of it: it was canceled there, or could not be sent; check it before you send it again"
+            return replace(waiting, held=True, why=why)
+        if status is Status.PENDING or (status is Status.UNKNOWN and early):
+            return replace(waiting, why="the server has not sent it yet")
+        return replace(waiting, stage=Stage.SENT)
 
     async def _draft(self, waiting: Waiting) -> Waiting:
         """Bring a message to the server, as a draft."""
@@ -134,18 +203,22 @@ class Sender:
         return self.outbox.note(replace(waiting, stage=Stage.DRAFT, email_id=email_id, ours=ours))
 
     async def _submit(self, waiting: Waiting) -> tuple[Waiting, bool]:
-        """Have a draft sent, and return it with whether it is filed too."""
+        """Have a draft sent, at once or at its time, and return it with whether it is filed too."""
         desk = await self._get_desk()
         identity = choose(desk.identities, senders_of(waiting.envelope, header_of(self.outbox.message(waiting.id))))
         baseline = await self.post.baseline(waiting.email_id)
         asked = self.outbox.note(replace(waiting, stage=Stage.SENDING, baseline=baseline, asked_at=self.now()))
         try:
-            filed = await self.post.submit(desk, asked.email_id, asked.envelope, identity)
+            until = asked.at if asked.is_early(self.now()) else 0
+            submitted = await self.post.submit(desk, asked.email_id, asked.envelope, identity, until)
         except JmapsyncError as error:
             if _is_surely_unsent(error):
                 self.outbox.note(waiting)
             raise
-        return self.outbox.note(replace(asked, stage=Stage.SENT)), filed
+        if submitted.is_held:
+            why = f"the server sends it at {local_time(asked.at)}"
+            return self.outbox.note(replace(asked, stage=Stage.SCHEDULED, submission=submitted.id, why=why)), False
+        return self.outbox.note(replace(asked, stage=Stage.SENT)), submitted.is_filed
 
     async def _get_desk(self) -> Desk:
         if self._desk is None:

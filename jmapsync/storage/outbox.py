@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MOST_NAMED = 5
 """Recipients in the name of a message."""
 _NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
+_TO_SEND = 20.0
+"""Seconds that a server has to send what it held before it is asked what became of it."""
 _LONGEST_NOTE = 1 << 26
 """Octets: it names every recipient."""
 _UNFINISHED_SECONDS = 86_400.0
@@ -48,6 +50,8 @@ class Stage(enum.StrEnum):
     """It is a draft on the server, and nothing was asked to send it."""
     SENDING = "sending"
     """The server may have been asked to send it."""
+    SCHEDULED = "scheduled"
+    """The server holds it and sends it at its time; its draft stays until then."""
     SENT = "sent"
     """It was sent; what is left is to file it."""
 
@@ -81,6 +85,10 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why it still waits, for people."""
     held: bool = False
     """Only a person can decide what becomes of it."""
+    at: int = 0
+    """When it is to be sent, in seconds since 1970; 0 for as soon as possible."""
+    submission: str = ""
+    """The id of the submission that the server holds."""
 
     @property
     def name(self) -> str:
@@ -88,6 +96,10 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
         some, more = self.envelope.recipients[:_MOST_NAMED], len(self.envelope.recipients) - _MOST_NAMED
         to = (", ".join(some) or "nobody") + (f" and {more} more" if more > 0 else "")
         return f"{self.id} ({self.envelope.subject or 'no subject'}, to {to})"
+
+    def is_early(self, now: float) -> bool:
+        """Return whether it is not to be sent yet."""
+        return self.at > now
 
 
 class Outbox:
@@ -102,10 +114,13 @@ class Outbox:
         """Whether anything was ever put in."""
         return os.path.exists(self.folder)
 
-    def add(self, header: bytes, body: Iterable[bytes], envelope: Envelope) -> Waiting:
-        """Put a message in and return it once it is durable; bare LFs of the body become CRLF. Raises LocalError."""
+    def add(self, header: bytes, body: Iterable[bytes], envelope: Envelope, at: int = 0) -> Waiting:
+        """Put a message in that is to be sent at a time, 0 for at once, and return it once it is durable. Raises LocalError.
+
+        Bare LFs of the body become CRLF.
+        """
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
-        waiting = Waiting(identity, envelope, time.time())
+        waiting = Waiting(identity, envelope, time.time(), at=at)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self.message(identity), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -167,6 +182,11 @@ class Outbox:
             raise LocalError(f"{self.folder} cannot be read: {error.strerror}.") from error
         found = (self._read(name.removesuffix(_NOTE)) for name in names)
         return [waiting for waiting in found if waiting is not None]
+
+    def next_time(self, now: float) -> float | None:
+        """Return the next time at which there is something to do for a message that has a time. Raises LocalError."""
+        times = [one.at + (_TO_SEND if one.stage is Stage.SCHEDULED else 0.0) for one in self.entries() if not one.held and one.at]
+        return min((time for time in times if time > now), default=None)
 
     def tidy(self) -> None:
         """Remove what programs left that ended while they wrote."""

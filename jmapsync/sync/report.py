@@ -173,6 +173,8 @@ class AccountReport(Struct):
     """The code of that failure; see `worst` for the code of the account."""
     remedy: Remedy = Remedy.NOW
     """Who can fix that failure."""
+    wake_at: float | None = None
+    """When the daemon is to run again, in seconds since 1970: the time of a message that waits for it."""
 
     @property
     def withheld(self) -> bool:

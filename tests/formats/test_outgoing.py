@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.outgoing import MOST_HEADER, PIECE, OutgoingError, complete, pieces_of, recipients_of, sender_of, take_header
+from jmapsync.formats.envelope import Reports
+from jmapsync.formats.outgoing import (
+    MOST_HEADER,
+    PIECE,
+    OutgoingError,
+    complete,
+    pieces_of,
+    recipients_of,
+    reports_of,
+    sender_of,
+    take_header,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -92,6 +103,99 @@ def test_of_a_message_sent_again_only_the_new_recipients_and_the_new_sender_coun
     ]
     header, _ = take_header(iter(lines))
     assert (sender_of(header), recipients_of(header)) == ("alice@example.com", ["new@example.com"])
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        pytest.param(
+            "Resent-From: c@x.example\nResent-To: d@x.example\nResent-From: a@x.example\nResent-To: b@x.example\n", id="adjacent"
+        ),
+        pytest.param(
+            "Received: by x\nResent-From: c@x.example\nResent-To: d@x.example\nReceived: by y\n"
+            "Resent-From: a@x.example\nResent-To: b@x.example\nResent-Cc: e@x.example\n",
+            id="between trace fields",
+        ),
+        pytest.param(
+            "Resent-To: d@x.example\nResent-Sender: c@x.example\nResent-From: f@x.example\nResent-To: b@x.example\n", id="sender"
+        ),
+    ],
+)
+def test_of_a_message_sent_again_twice_only_the_latest_block_counts(blocks: str) -> None:
+    """RFC 5322, 3.6.6: each block is put before those that are there."""
+    header, _ = take_header(iter((blocks + "From: o@x.example\nTo: p@x.example\n").encode().splitlines(keepends=True)))
+    assert (sender_of(header), recipients_of(header)) == ("c@x.example", ["d@x.example"])
+
+
+def test_recipients_on_several_lines_of_one_block_are_all_of_it() -> None:
+    lines = [b"Resent-To: a@x.example\n", b"Resent-To: b@x.example\n", b"Resent-Bcc: c@x.example\n", b"To: d@x.example\n"]
+    header, _ = take_header(iter(lines))
+    assert recipients_of(header) == ["a@x.example", "b@x.example", "c@x.example"]
+
+
+def test_a_block_of_resent_fields_gets_what_it_lacks_in_front_of_it() -> None:
+    lines = [
+        b"Resent-To: a@x.example\n",
+        b"Resent-Bcc: b@x.example\n",
+        b"From: o@x.example\n",
+        b"Date: x\n",
+        b"Message-ID: <1@x>\n",
+    ]
+    header, _ = take_header(iter(lines))
+    text, _ = complete(header, sender="c@x.example", recipients=recipients_of(header), now=NOW)
+    names = [line.partition(b":")[0].decode() for line in text.splitlines() if line]
+    assert names == ["Resent-From", "Resent-Date", "Resent-To", "From", "Date", "Message-ID"]
+    header, _ = take_header(iter([b"Received: x\n", *lines]))
+    text, _ = complete(header, sender="c@x.example", recipients=recipients_of(header), now=NOW)
+    assert b"Resent-Date" not in text
+
+
+def test_many_resent_fields_are_read_in_linear_time() -> None:
+    header, _ = take_header(iter(f"Resent-{number}: x\n".encode() for number in range(60_000)))
+    assert len(header.resent().fields) == 60_000
+
+
+def test_the_envelope_has_domains_in_ascii() -> None:
+    header, _ = take_header(iter(["From: jürgen@exämple.example\n".encode()]))
+    text, envelope = complete(
+        header, sender="jürgen@exämple.example", recipients=["Bob <bob@Bücher.example>", "用户@例子.example"], now=NOW
+    )
+    assert (envelope.sender, envelope.recipients) == (
+        "jürgen@xn--exmple-cua.example",
+        ("bob@xn--bcher-kva.example", "用户@xn--fsqu00a.example"),
+    )
+    assert (envelope.needs_utf8, envelope.is_utf8) == (True, True)
+    assert text.startswith(b"Date:")
+    assert "From: jürgen@exämple.example".encode() in text
+    _, envelope = complete(header, sender="a@exämple.example", recipients=["b@x.example", "b@xn--Bcher-kva.example"], now=NOW)
+    assert not envelope.needs_utf8
+
+
+def test_a_domain_that_has_no_form_in_ascii_is_refused() -> None:
+    header, _ = take_header(iter([b"A: 1\n"]))
+    with pytest.raises(OutgoingError, match="not a valid international domain name"):
+        complete(header, sender="a@x.example", recipients=["b@\u0661a\u06f1.example"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("options", "reports"),
+    [
+        (("", "", ""), Reports()),
+        (("never", "", ""), Reports("NEVER")),
+        (("failure,success", "hdrs", "x"), Reports("FAILURE,SUCCESS", "HDRS", "x")),
+        (("Delay, DELAY", "FULL", ""), Reports("DELAY", "FULL")),
+    ],
+)
+def test_delivery_reports_are_asked_for_as_sendmail_does(options: tuple[str, str, str], reports: Reports) -> None:
+    assert reports_of(*options) == reports
+
+
+@pytest.mark.parametrize(
+    "options", [("never,success", "", ""), ("sometimes", "", ""), ("", "all", ""), ("", "", "x" * 101), ("", "", "ü")]
+)
+def test_what_rfc_3461_does_not_define_is_refused(options: tuple[str, str, str]) -> None:
+    with pytest.raises(OutgoingError, match="nothing was sent"):
+        reports_of(*options)
 
 
 @pytest.mark.parametrize(

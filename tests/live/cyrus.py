@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.live.cyrus_config import CYRUS_CONF, HOME, IMAPD_CONF, INIT
+from tests.live.cyrus_config import ALARMS, CYRUS_CONF, HOME, IMAPD_CONF, INIT
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,8 +53,9 @@ class Cyrus:
     The server dies with the thread that started it, however that ends: start it from the main thread.
     """
 
-    def __init__(self, flavour: str, directory: Path, lock: int, settings: str) -> None:
+    def __init__(self, flavour: str, directory: Path, lock: int, settings: str, *, alarms: bool = False) -> None:
         self.flavour = flavour
+        self._alarms = alarms
         self._settings = settings
         self.version = ""
         self.jmap_port = 0
@@ -65,8 +66,10 @@ class Cyrus:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, flavour: str, *, settings: str = "") -> Self:
+    def start(cls, flavour: str, *, settings: str = "", alarms: bool = False) -> Self:
         """Start a server with no users and return it once it answers; `settings` are more lines for its imapd.conf.
+
+        With `alarms`, its calalarmd runs, which sends what it held (RFC 4865) and the alarms of events.
 
         Raise NotProvisionedError when the machine lacks it, CyrusError when it does not come up.
         """
@@ -75,7 +78,7 @@ class Cyrus:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_roomy_directory()))
         lock = os.open(directory, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = cls(flavour, directory, lock, settings)
+        server = cls(flavour, directory, lock, settings, alarms=alarms)
         try:
             server._create_directories()
             server._launch_onfree_ports()
@@ -190,7 +193,8 @@ class Cyrus:
         directory = self._directory
         (directory / "conf/db/skipstamp").unlink(missing_ok=True)
         (directory / "imapd.conf").write_text(_with(IMAPD_CONF[self.flavour], self._settings))
-        (directory / "cyrus.conf").write_text(CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port))
+        services = CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port)
+        (directory / "cyrus.conf").write_text(services + (ALARMS if self._alarms else ""))
         with (directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 [*_CONTAINED, "sh", "-ec", INIT, "sh", str(directory), str(self._tree)],

@@ -56,6 +56,12 @@ EVENTS {{{{
 }}}}
 """
 
+ALARMS = f"""\
+DAEMON {{
+  calalarmd cmd="calalarmd -C {HOME}/imapd.conf"
+}}
+"""
+
 # $1 the server's directory, $2 the tree it runs in. Process 1 of its process space: it must outlive the switch to the user
 # cyrus, which would shed the death signal, and pass SIGTERM on. A /dev of its own gives the server a syslog of its own.
 INIT = f"""

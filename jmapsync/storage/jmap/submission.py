@@ -18,6 +18,8 @@ from jmapsync.storage.jmap.decoding import listed
 from jmapsync.storage.jmap.identities import SUBMISSION, get_identities, identities_in, names_of
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.jmap.mail.imports import MEDIA_TYPE
+from jmapsync.storage.jmap.scheduled import Schedule
+from jmapsync.storage.jmap.smtp_parameters import Offer
 from jmapsync.storage.outbox import Baseline
 
 if TYPE_CHECKING:
@@ -79,11 +81,23 @@ class Desk(Struct, frozen=True):
         return patch
 
 
+class Submitted(Struct, frozen=True):
+    """A message that the server accepted."""
+
+    id: str
+    """The id of the submission."""
+    is_held: bool
+    """The server sends it later."""
+    is_filed: bool
+
+
 class Evidence(Struct, frozen=True):
     """What the server knows of a message that it may have been asked to send."""
 
     submitted: bool
     """There is a new submission of it that was not taken back."""
+    held: str
+    """The id of that submission while the server has not sent it."""
     unsent: bool
     """No submission was made since, or the server keeps the older ones and would have kept it."""
     email: Email | None
@@ -97,6 +111,8 @@ class Post:
         """Prepare."""
         self._client = client
         self._account = account
+        self.offer = Offer.of(account)
+        self.schedule = Schedule(client, account)
 
     @property
     def is_offered(self) -> bool:
@@ -156,29 +172,29 @@ class Post:
             return await self._revive(desk, error.existing_id), False
         raise RefusedError("the message", error)
 
-    async def submit(self, desk: Desk, email_id: str, envelope: Envelope, identity: Identity) -> bool:
-        """Send a draft and file it; return whether it was filed. Raises RefusedError, OutcomeUnknownError: then it may be sent."""
-        submission = {
+    async def submit(self, desk: Desk, email_id: str, envelope: Envelope, identity: Identity, hold_until: int = 0) -> Submitted:
+        """Send a draft and file it; with `hold_until`, have the server send it then, and leave it among the drafts until it has.
+
+        Raises RefusedError, OutcomeUnknownError: then it may be sent.
+        """
+        submission: dict[str, Any] = {
             "emailId": email_id,
             "identityId": identity.id,
-            "envelope": {
-                "mailFrom": {"email": envelope.sender, "parameters": None},
-                "rcptTo": [{"email": address, "parameters": None} for address in envelope.recipients],
-            },
+            "envelope": self.offer.envelope(envelope, hold_until),
         }
-        arguments = {
-            "accountId": self._account.id,
-            "create": {_SEND: submission},
-            "onSuccessUpdateEmail": {f"#{_SEND}": desk.filing()},
-        }
+        arguments: dict[str, Any] = {"accountId": self._account.id, "create": {_SEND: submission}}
+        if not hold_until:
+            arguments["onSuccessUpdateEmail"] = {f"#{_SEND}": desk.filing()}
         call = Call("EmailSubmission/set", arguments, _SEND)
         response = await self._call([call], repeatable=False)
         answer = response.get(call)
-        if not (answer.get("created") or {}).get(_SEND):
+        created = (answer.get("created") or {}).get(_SEND)
+        if not created:
             error = set_errors(answer, "notCreated").get(_SEND, SetError("serverPartialFail"))
             raise RefusedError("to send the message", error, _explanation(error, envelope.sender, desk.identities))
         filed = [result for name, result in response.all(call) if name == "Email/set"]
-        return any(email_id in (result.get("updated") or {}) for result in filed)
+        is_held = bool(hold_until) and created.get("undoStatus") != "final"
+        return Submitted(str(created.get("id") or ""), is_held, any(email_id in (result.get("updated") or {}) for result in filed))
 
     async def file(self, desk: Desk, email_id: str) -> bool:
         """File a message that was sent, and return whether there is nothing more to do for it."""
@@ -211,7 +227,9 @@ class Post:
             is_answered = bool(older_submissions.submissions)
         email = next(iter(emails_of(response, emails).items), None)
         is_still = older_submissions.state == baseline.state != ""
-        return Evidence(any(one.undo_status != "canceled" for one in new), is_answered or is_still, email)
+        sent = [one for one in new if one.undo_status != "canceled"]
+        held = sent[0].id if sent and all(one.undo_status == "pending" for one in sent) else ""
+        return Evidence(bool(sent), held, is_answered or is_still, email)
 
     async def give_up(self, desk: Desk, email_id: str, *, ours: bool) -> None:
         """Take away a draft that was made to be sent and will not be; one that is in other mailboxes too stays there.
