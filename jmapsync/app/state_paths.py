@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger.sqlite"
 LOCK = "lock"
+SETUP_LOCK = "setup.lock"
+"""Held while the account is set up."""
 SPOOL = "spool"
 """Large bodies that are being transferred."""
 CONFLICT_COPIES = "shelf"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -17,7 +18,8 @@ from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import Freedoms
 from jmapsync.jmap.autodiscovery.search import Discovery, Finding, Way
 from jmapsync.jmap.autodiscovery.well_known import Server
-from tests.cli.conftest import SECRET
+from tests.cli.conftest import PROGRAM, SECRET
+from tests.cli.daemons import PATIENCE, wait_for
 from tests.signin.authority import LiveWorld, authority
 
 if TYPE_CHECKING:
@@ -359,6 +361,23 @@ class TestByOauth:
         done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--device", "--yes", "--kinds", "sieve")
         assert (done.code, list(home.state.rglob("signin"))) == (2, [])
         assert [family.is_revoked for family in world.families] == [True]
+
+    def test_two_processes_do_not_set_up_one_account_at_a_time(self, process: Command, home: Home, world: LiveWorld) -> None:
+        arguments = ("init", "--url", home.url, "--auth", "oauth", "--device", *self.OPTIONS)
+        world.device_answers = ["authorization_pending"] * 1_000
+        with subprocess.Popen([*PROGRAM, *arguments], env=home.environment(), cwd=home.path, stdin=subprocess.DEVNULL) as first:
+            try:
+                wait_for(lambda: any(asked.path == "/device" for asked in world.asked))
+                second = process(*arguments)
+                assert (second.code, f"(process {first.pid} on " in second.err) == (6, True)
+                world.device_answers.clear()
+                assert first.wait(PATIENCE) == 0
+            finally:
+                first.kill()
+        third = process(*arguments)
+        assert (third.code, "there is an account of this name" in third.err) == (2, True)
+        assert [family.is_revoked for family in world.families] == [False]
+        assert process("sync").code == 0
 
     def test_a_server_without_it_says_why(self, jmapsync: Command, home: Home) -> None:
         done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--yes")

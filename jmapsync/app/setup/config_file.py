@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jmapsync.app.state_paths import SETUP_LOCK
 from jmapsync.config.files import LONGEST
 from jmapsync.config.load import parse
 from jmapsync.errors import ConfigError, LocalError
+from jmapsync.ledger import AccountLock
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.atomic import replace_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tomlkit.items import Table
 
@@ -148,6 +150,24 @@ def _read(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}"]) from error
+
+
+@contextlib.contextmanager
+def setting_up(path: Path, account: AccountConfig) -> Iterator[None]:
+    """Set an account up alone: another process would sign it in too, and whoever stops last revokes the sign-in of the other.
+
+    Raise `BusyError` while another process sets up an account of the name, also for another configuration, `ConfigError` where
+    there is one by now.
+    """
+    state = account.state_dir
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalError(f"The state folder {state} cannot be made: {error.strerror}.") from error
+    with AccountLock(state / SETUP_LOCK, account.name):
+        if account.name in account_names(path):
+            raise ConfigError([f"there is an account {account.name} in {path} by now"])
+        yield
 
 
 def state_dir_for(path: Path, name: str) -> Path:

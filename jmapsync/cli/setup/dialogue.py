@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from jmapsync.app.setup.choices import default_name
-from jmapsync.app.setup.config_file import NewAccount, NewKind, Value, account_names, extended, render, state_dir_for, write
+from jmapsync.app.setup.config_file import (
+    NewAccount,
+    NewKind,
+    Value,
+    account_names,
+    extended,
+    render,
+    setting_up,
+    state_dir_for,
+    write,
+)
 from jmapsync.cli.layout import message
 from jmapsync.cli.login import print_place
 from jmapsync.cli.output import say
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 
     from jmapsync.cli.settings import Settings
     from jmapsync.cli.setup.answers import Answers
+    from jmapsync.cli.setup.server import Found
     from jmapsync.cli.setup.sign_in import SignedIn
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -63,16 +74,24 @@ class Dialogue:
         account = AccountConfig(
             name=name, state_dir=state_dir_for(self._path, name), address=address if "@" in address else "", url=found.url
         )
+        with setting_up(self._path, account):
+            if not self._set_up(account, found):
+                return 0
+        return finish(self._path, name, self._settings, interview)
+
+    def _set_up(self, account: AccountConfig, found: Found) -> bool:
+        """Sign in and write the account; return whether that was wanted. Where it was not, or failed, no sign-in is left behind."""
+        interview = self._interview
         signed_in = sign_in(account, found, interview)
         try:
-            if not self._write(signed_in):
-                interview.runner.run(signed_in.forget())
-                say("Nothing was written.")
-                return 0
+            if self._write(signed_in):
+                return True
         except BaseException:
             interview.runner.run(signed_in.forget())
             raise
-        return finish(self._path, name, self._settings, interview)
+        interview.runner.run(signed_in.forget())
+        say("Nothing was written.")
+        return False
 
     def _write(self, signed_in: SignedIn) -> bool:
         """Choose what is synchronized, store the sign-in and write the configuration; return whether that was wanted."""
