@@ -107,6 +107,20 @@ def test_the_imap_client_moves_copies_and_deletes(account: Account) -> None:
     assert "trash" in imap.folders()["Trash"]
 
 
+def test_cyrus_carries_no_time_zone_that_an_event_defines(account: Account) -> None:
+    """Hence no `timeZones` (RFC 8984, 4.7.2) in what is sent: see formats.ical.own_zones."""
+    using = [name for name in account.jmap.session["capabilities"] if "calendars" in name or name == CORE]
+    rule = {"@type": "TimeZoneRule", "start": "1601-01-01T00:00:00", "offsetFrom": "+03:07", "offsetTo": "+03:07"}
+    zone = {"@type": "TimeZone", "tzId": "Own", "standard": [rule]}
+    times = {"start": "2026-07-01T12:00:00", "duration": "PT1H", "timeZone": "/own", "timeZones": {"/own": zone}}
+    event = {"@type": "Event", "uid": "u", "title": "own zone", "calendarIds": {"Default": True}, **times}
+    made, got = account.jmap.call_raw(
+        [("CalendarEvent/set", {"create": {"a": event}}), ("CalendarEvent/get", {"properties": ["timeZones"]})], using
+    )
+    assert "timeZones" in made[1]["notCreated"]["a"]["properties"]
+    assert (got[0], got[1]["type"]) == ("error", "invalidArguments")
+
+
 def test_accounts_do_not_see_each_other(account: Account) -> None:
     account.server.create_user("somebody", "else")
     account.imap.append("INBOX", [Draft(MESSAGE)])

@@ -1,9 +1,9 @@
 """Replace a time zone that only its file defines by an IANA zone, without moving an instant, and restore it.
 
-JSCalendar 2.0 has no time zones of its own (the draft's "Timezone identifiers"). If no IANA zone has the offsets of the VTIMEZONE
-over the span of an object, a single event is converted to UTC, and a series gets the zone that has its offsets in the end: the
-occurrences at which the two differ become overrides with their own start. The file keeps its VTIMEZONE; `restored` reverses this
-for writing.
+JSCalendar 2.0 has no time zones of its own (the draft's "Timezone identifiers"); RFC 8984 has `timeZones`, which Cyrus 3.6 and 3.12
+refuse (tests/live/test_servers.py). If no IANA zone has the offsets of the VTIMEZONE over the span of an object, a single event is
+converted to UTC, and a series gets the zone that has its offsets in the end: the occurrences at which the two differ become
+overrides with their own start. The file keeps its VTIMEZONE; `restored` reverses this for writing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ from typing import Final
 _PREFIX = re.compile(r"\s*\(?(?:UTC|GMT)\s*(?:[+-]\s*\d\d?(?::?\d\d)?)?\)\s*(?=\S)", re.IGNORECASE)
 _NOISE = re.compile(r"[^\w()+-]+")
 _SEASON = re.compile(r"\b(?:daylight|summer) (?=time\b)")
-_OLD_KEYS: Final = {
+_OTHER_KEYS: Final = {
+    "Alberta Standard Time": "America/Edmonton",
+    "British Columbia Standard Time": "America/Vancouver",
+    "Manitoba Standard Time": "America/Winnipeg",
     "Armenian Standard Time": "Asia/Yerevan",
     "Kamchatka Standard Time": "Asia/Kamchatka",
     "Malay Peninsula Standard Time": "Asia/Singapore",
@@ -24,7 +27,7 @@ _OLD_KEYS: Final = {
     "Coordinated Universal Time": "Etc/UTC",
     "tzone://Microsoft/Utc": "Etc/UTC",
 }
-"""Keys that CLDR dropped, and names of UTC."""
+"""Keys that are in CLDR only since 2026, those that it dropped, and names of UTC."""
 _NAMES: Final = """
 Dateline Standard Time|International Date Line West|Eniwetok, Kwajalein, Dateline Time|Eniwetok, Kwajalein
 UTC-11|Coordinated Universal Time-11|Midway Island|Midway Island, Samoa
@@ -39,9 +42,12 @@ Pacific Standard Time|Pacific Time (US & Canada)|Pacific Time|Pacific Time (US &
 US Mountain Standard Time|Arizona
 Mountain Standard Time (Mexico)|Chihuahua, La Paz, Mazatlan|La Paz, Mazatlan|Chihuahua, La Paz, Mazatlan - New|Mazatlan
 Mexico Standard Time 2|Chihuahua, La Paz, Mazatlan - Old
+Alberta Standard Time|Alberta|Alberta and Northwest Territories
+British Columbia Standard Time|British Columbia
 Mountain Standard Time|Mountain Time (US & Canada)|Mountain Time
 Yukon Standard Time|Yukon
 Central America Standard Time|Central America
+Manitoba Standard Time|Manitoba
 Central Standard Time|Central Time (US & Canada)|Central Time
 Easter Island Standard Time|Easter Island
 Central Standard Time (Mexico)|Guadalajara, Mexico City, Monterrey|Guadalajara, Mexico City, Monterrey - New\
@@ -73,7 +79,7 @@ Bahia Standard Time|Salvador
 UTC-02|Coordinated Universal Time-02
 Mid-Atlantic Standard Time|Mid-Atlantic|Mid-Atlantic - Old
 Azores Standard Time|Azores
-Cape Verde Standard Time|Cabo Verde Is.|Cape Verde Is.|Cape Verde Islands
+Cape Verde Standard Time|Cabo Verde Is.|Cape Verde Is.|Cape Verde Islands|Cabo Verde Standard Time
 UTC|Coordinated Universal Time|Universal Coordinated Time
 GMT Standard Time|Dublin, Edinburgh, Lisbon, London|Greenwich Mean Time : Dublin, Edinburgh, Lisbon, London\
 |Greenwich Mean Time; Dublin, Edinburgh, London|Greenwich Mean Time : Dublin, Edinburgh, London, Lisbon
@@ -93,13 +99,13 @@ Middle East Standard Time|Beirut
 Egypt Standard Time|Cairo
 E. Europe Standard Time|Chisinau|E. Europe|Nicosia
 Syria Standard Time|Damascus
-West Bank Standard Time|Gaza, Hebron
+West Bank Standard Time|Gaza, Hebron|West Bank Gaza Standard Time
 South Africa Standard Time|Harare, Pretoria
 FLE Standard Time|Helsinki, Kyiv, Riga, Sofia, Tallinn, Vilnius|Helsinki, Riga, Tallinn\
 |Helsinki, Kiev, Riga, Sofia, Tallinn, Vilnius
-Israel Standard Time|Jerusalem|Israel, Jerusalem Standard Time
+Israel Standard Time|Jerusalem|Israel, Jerusalem Standard Time|Jerusalem Standard Time
 South Sudan Standard Time|Juba
-Kaliningrad Standard Time|Kaliningrad|Kaliningrad (RTZ 1)|Kaliningrad, Minsk
+Kaliningrad Standard Time|Kaliningrad|Kaliningrad (RTZ 1)|Kaliningrad, Minsk|Russia TZ 1 Standard Time
 Sudan Standard Time|Khartoum
 Libya Standard Time|Tripoli
 Namibia Standard Time|Windhoek
@@ -107,13 +113,14 @@ Arabic Standard Time|Baghdad
 Turkey Standard Time|Istanbul
 Arab Standard Time|Kuwait, Riyadh|Arab, Kuwait, Riyadh|Baghdad, Kuwait, Riyadh
 Belarus Standard Time|Minsk
-Russian Standard Time|Moscow, St. Petersburg|Moscow, St. Petersburg, Volgograd|Moscow, St. Petersburg, Volgograd (RTZ 2)
+Russian Standard Time|Moscow, St. Petersburg|Moscow, St. Petersburg, Volgograd|Moscow, St. Petersburg, Volgograd (RTZ 2)\
+|Russia TZ 2 Standard Time
 E. Africa Standard Time|Nairobi|East Africa, Nairobi
 Iran Standard Time|Tehran
 Arabian Standard Time|Abu Dhabi, Muscat
 Astrakhan Standard Time|Astrakhan, Ulyanovsk
-Azerbaijan Standard Time|Baku
-Russia Time Zone 3|Izhevsk, Samara|Izhevsk, Samara (RTZ 3)
+Azerbaijan Standard Time|Baku|Azerbijan Standard Time
+Russia Time Zone 3|Izhevsk, Samara|Izhevsk, Samara (RTZ 3)|Russia TZ 3 Standard Time
 Mauritius Standard Time|Port Louis
 Saratov Standard Time|Saratov
 Georgian Standard Time|Tbilisi
@@ -121,7 +128,7 @@ Volgograd Standard Time|Volgograd
 Caucasus Standard Time|Yerevan|Caucasus Standard Time|Baku, Tbilisi, Yerevan
 Afghanistan Standard Time|Kabul
 West Asia Standard Time|Ashgabat, Tashkent|Tashkent
-Ekaterinburg Standard Time|Ekaterinburg|Ekaterinburg (RTZ 4)
+Ekaterinburg Standard Time|Ekaterinburg|Ekaterinburg (RTZ 4)|Russia TZ 4 Standard Time
 Pakistan Standard Time|Islamabad, Karachi|Islamabad, Karachi, Tashkent
 Qyzylorda Standard Time|Qyzylorda
 India Standard Time|Chennai, Kolkata, Mumbai, New Delhi|Kolkata, Chennai, Mumbai, New Delhi, India Standard Time\
@@ -135,11 +142,12 @@ Myanmar Standard Time|Yangon (Rangoon)|Rangoon|Yangon
 SE Asia Standard Time|Bangkok, Hanoi, Jakarta
 Altai Standard Time|Barnaul, Gorno-Altaysk
 W. Mongolia Standard Time|Hovd
-North Asia Standard Time|Krasnoyarsk|Krasnoyarsk (RTZ 6)
-N. Central Asia Standard Time|Novosibirsk|Novosibirsk (RTZ 5)|Almaty, Novosibirsk, North Central Asia|Almaty, Novosibirsk
+North Asia Standard Time|Krasnoyarsk|Krasnoyarsk (RTZ 6)|Russia TZ 6 Standard Time
+N. Central Asia Standard Time|Novosibirsk|Novosibirsk (RTZ 5)|Almaty, Novosibirsk, North Central Asia|Almaty, Novosibirsk\
+|Novosibirsk Standard Time|Russia TZ 5 Standard Time
 Tomsk Standard Time|Tomsk
 China Standard Time|Beijing, Chongqing, Hong Kong, Urumqi|Beijing, Chongqing, Hong Kong SAR, Urumqi
-North Asia East Standard Time|Irkutsk|Irkutsk (RTZ 7)|Irkutsk, Ulaan Bataar|Irkutsk, Ulaan Bator
+North Asia East Standard Time|Irkutsk|Irkutsk (RTZ 7)|Irkutsk, Ulaan Bataar|Irkutsk, Ulaan Bator|Russia TZ 7 Standard Time
 Singapore Standard Time|Kuala Lumpur, Singapore
 W. Australia Standard Time|Perth|Perth, Western Australia
 Taipei Standard Time|Taipei
@@ -149,7 +157,7 @@ Transbaikal Standard Time|Chita
 Tokyo Standard Time|Osaka, Sapporo, Tokyo
 North Korea Standard Time|Pyongyang
 Korea Standard Time|Seoul|Seoul, Korea Standard time
-Yakutsk Standard Time|Yakutsk|Yakutsk (RTZ 8)
+Yakutsk Standard Time|Yakutsk|Yakutsk (RTZ 8)|Russia TZ 8 Standard Time
 Cen. Australia Standard Time|Adelaide|Adelaide, Central Australia
 AUS Central Standard Time|Darwin
 E. Australia Standard Time|Brisbane|Brisbane, East Australia
@@ -157,15 +165,15 @@ AUS Eastern Standard Time|Canberra, Melbourne, Sydney|Canberra, Melbourne, Sydne
 |Canberra, Melbourne, Sydney, Hobart
 West Pacific Standard Time|Guam, Port Moresby
 Tasmania Standard Time|Hobart|Hobart, Tasmania
-Vladivostok Standard Time|Vladivostok|Vladivostok, Magadan (RTZ 9)|Vladivostok, Magadan
+Vladivostok Standard Time|Vladivostok|Vladivostok, Magadan (RTZ 9)|Vladivostok, Magadan|Russia TZ 9 Standard Time
 Lord Howe Standard Time|Lord Howe Island
 Bougainville Standard Time|Bougainville Island
-Russia Time Zone 10|Chokurdakh|Chokurdakh (RTZ 10)
+Russia Time Zone 10|Chokurdakh|Chokurdakh (RTZ 10)|Russia TZ 10 Standard Time
 Magadan Standard Time|Magadan
 Norfolk Standard Time|Norfolk Island
 Sakhalin Standard Time|Sakhalin
 Central Pacific Standard Time|Solomon Is., New Caledonia|Magadan, Solomon Is., New Caledonia
-Russia Time Zone 11|Anadyr, Petropavlovsk-Kamchatsky|Anadyr, Petropavlovsk-Kamchatsky (RTZ 11)
+Russia Time Zone 11|Anadyr, Petropavlovsk-Kamchatsky|Anadyr, Petropavlovsk-Kamchatsky (RTZ 11)|Russia TZ 11 Standard Time
 Kamchatka Standard Time|Petropavlovsk-Kamchatsky|Petropavlovsk-Kamchatsky - Old
 New Zealand Standard Time|Auckland, Wellington
 UTC+12|Coordinated Universal Time+12
@@ -176,7 +184,7 @@ Tonga Standard Time|Nuku'alofa|Nuku'alofa, Tonga
 Samoa Standard Time|Samoa
 Line Islands Standard Time|Kiritimati Island
 """
-"""A line a zone: its key, then its display names without the offset."""
+"""A line a zone: its key, then its display names without the offset, and names of its standard time that are not its key."""
 
 
 def zone_of_windows(name: str) -> str | None:
@@ -196,7 +204,7 @@ def windows_zones() -> frozenset[str]:
 def _known() -> dict[str, str]:
     from tzlocal.windows_tz import win_tz  # noqa: PLC0415  # the package costs 10 ms, and is seldom needed
 
-    keys = {**_OLD_KEYS, **win_tz}
+    keys = {**_OTHER_KEYS, **win_tz}
     found = {_folded(key): zone for key, zone in keys.items()}
     for line in _NAMES.strip().splitlines():
         key, *names = line.split("|")
@@ -207,4 +215,5 @@ def _known() -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    return _NOISE.sub(" ", name.casefold().replace(" and ", " ")).strip()
+    plain = name.casefold().replace(" and ", " ").replace("co-ordinated", "coordinated")  # that of British English
+    return _NOISE.sub(" ", plain).strip()

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.rrule import rrulestr
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from tzlocal.windows_tz import win_tz
 
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import DAY, rules_of, seconds, zone_changes, zone_offset
 from jmapsync.formats.ical.vtimezones import vtimezone
-from jmapsync.formats.ical.windows import _NAMES, _OLD_KEYS, zone_of_windows
+from jmapsync.formats.ical.windows import _NAMES, _OTHER_KEYS, zone_of_windows
 from jmapsync.formats.ical.zone_match import zone_of_rules
 from jmapsync.formats.ical.zones import zone_of_name
 from jmapsync.formats.streams import converted
@@ -233,6 +234,27 @@ class TestNamesWithoutAVtimezone:
     def test_display_names_of_every_generation_are_known(self, name: str, expected: str) -> None:
         assert one(f'DTSTART;TZID="{name}":20241228T133000')["timeZone"] == expected
 
+    def test_every_windows_key_has_a_display_name_and_other_data_of_cldr_has_no_more_keys(self) -> None:
+        named = {line.partition("|")[0] for line in _NAMES.strip().splitlines()}
+        assert win_tz.keys() <= named
+        assert [key for key in WINDOWS_TO_OLSON if zone_of_name(key) is None] == []
+
+    @pytest.mark.parametrize(
+        ("name", "key"),
+        [
+            ("(UTC-07:00) British Columbia", "British Columbia Standard Time"),
+            ("(UTC-06:00) Alberta", "Alberta Standard Time"),
+            ("(UTC-05:00) Manitoba", "Manitoba Standard Time"),
+            ("Russia TZ 2 Daylight Time", "Russian Standard Time"),
+            ("(UTC-11:00) Co-ordinated Universal Time-11", "UTC-11"),
+            ("Cabo Verde Standard Time", "Cape Verde Standard Time"),
+            ("Jerusalem Daylight Time", "Israel Standard Time"),
+            ("Azerbijan", "Azerbaijan Standard Time"),
+        ],
+    )
+    def test_names_of_new_zones_and_of_standard_time_are_those_of_their_key(self, name: str, key: str) -> None:
+        assert zone_of_name(name) == {**_OTHER_KEYS, **win_tz}[key]
+
     def test_the_offset_of_an_unknown_display_name_is_not_taken_for_the_zone(self) -> None:
         assert zone_of_name("(UTC+01:00) Somewhere, Elsewhere") is None
         assert zone_of_windows("Customized Time Zone") is None
@@ -269,12 +291,15 @@ def test_a_zone_that_only_the_file_defines_is_reported() -> None:
 
 def test_every_display_name_has_the_offsets_of_its_key() -> None:
     begin, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2041))
-    keys = {**_OLD_KEYS, **win_tz}
+    keys = {**_OTHER_KEYS, **win_tz}
     for line in _NAMES.strip().splitlines():
         key, *names = line.split("|")
         for name in names:
             found = zone_of_name(f"(GMT+00:00) {name}")
             assert found is not None, name
+            assert [zone_of_name(form.format(name)) for form in ("{}", "(UTC-05:00) {}", "(UTC) {}", "(GMT+5:30) {}")] == [
+                found
+            ] * 4, name
             infos = ZoneInfo(found), ZoneInfo(keys[key])
             assert zone_offset(infos[0], begin) == zone_offset(infos[1], begin), name
             assert zone_changes(infos[0], begin, end) == zone_changes(infos[1], begin, end), name
