@@ -18,7 +18,7 @@ from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import follow, join, split
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
@@ -94,9 +94,14 @@ class Reading:
         """Keep a line without a counterpart."""
         self._properties.append(jcal.from_line(line))
 
-    def kept_zones(self) -> set[str]:
-        """Return the TZIDs of the kept lines."""
-        return {tzid for _, params, *_ in self._properties if isinstance(tzid := params.get("tzid"), str)}
+    def kept_zones(self, name: Callable[[str], str]) -> set[str]:
+        """Return the TZIDs of the kept lines, each written as `name` returns it."""
+        found = set()
+        for _, params, *_ in self._properties:
+            if isinstance(tzid := params.get("tzid"), str):
+                params["tzid"] = name(tzid)
+                found.add(params["tzid"])
+        return found
 
     def keep_component(self, component: Component) -> None:
         """Keep a component without a counterpart."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jmapsync.formats.checks import Clock
-from jmapsync.formats.contentline import Line, write_params
+from jmapsync.formats.contentline import Line, escape, unescape, write_params
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, to_local
 from jmapsync.formats.ical.observances import HORIZON, rules_of
@@ -48,13 +48,17 @@ class Moment(NamedTuple):
 class Source:
     """The time zones of a file being read."""
 
-    __slots__ = ("_clock", "_component", "_components", "_known", "_texts", "_year", "_years", "has_own", "vtimezones")
+    __slots__ = ("_clock", "_component", "_components", "_known", "_names", "_texts", "_vtimezones", "_year", "_years", "has_own")
 
     def __init__(self, components: Iterable[Component]) -> None:
-        self.vtimezones: dict[str, Component] = {}
+        self._vtimezones: dict[str, Component] = {}
+        self._names: dict[str, str] = {}
         for component in components:
-            if component.name == "VTIMEZONE" and (tzid := component.first("TZID")) is not None:
-                self.vtimezones.setdefault(tzid.value, component)
+            if component.name == "VTIMEZONE" and (line := component.first("TZID")) is not None:
+                name = unescape(line.value)
+                self._vtimezones.setdefault(name, component)
+                self._names.setdefault(line.value, name)
+                self._names.setdefault(_folded(line.value), name)
         self._known: dict[tuple[str, int], str | None] = {}
         self._texts: dict[str, str] = {}
         self._clock = Clock()
@@ -84,9 +88,13 @@ class Source:
                 self._years[uid] = min(year, self._years.get(uid, HORIZON))
         return HORIZON if self._component is None else self._years[uid_of(self._component)]
 
+    def name(self, tzid: str) -> str:
+        """Return the TZID of the VTIMEZONE that a parameter names: also with its escapes (RFC 5545, 3.8.3.1), in another case."""
+        return tzid if tzid in self._vtimezones else self._names.get(tzid) or self._names.get(_folded(tzid), tzid)
+
     def zone(self, tzid: str) -> str | None:
         """Return the zone of a TZID: the IANA zone with the rules of its VTIMEZONE, else its text; by its name if it has none."""
-        component = self.vtimezones.get(tzid)
+        component = self._vtimezones.get(tzid)
         if component is None:
             return zone_of_name(tzid)
         self._year = self._year or self._begun()
@@ -110,12 +118,12 @@ class Source:
 
     def keep(self, reading: Reading, tzid: str) -> None:
         """Keep the VTIMEZONE of a TZID that is not an IANA name."""
-        if (component := self.vtimezones.get(tzid)) is not None:
+        if (component := self._vtimezones.get(tzid)) is not None:
             reading.keep_jcal(jcal.from_component(component))
 
     def keep_all(self, reading: Reading) -> None:
         """Keep the VTIMEZONEs of the kept lines."""
-        for tzid in sorted(reading.kept_zones()):
+        for tzid in sorted(reading.kept_zones(self.name)):
             if self.zone(tzid) != tzid:
                 self.keep(reading, tzid)
 
@@ -124,6 +132,10 @@ def uid_of(component: Component) -> str:
     """Return the UID of a component as it is written; empty if it has none."""
     uid = component.first("UID")
     return "" if uid is None else uid.value
+
+
+def _folded(tzid: str) -> str:
+    return unescape(tzid).strip(' "').casefold()
 
 
 def _add_lines(component: Component, lines: list[str]) -> None:
@@ -147,7 +159,7 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
         return Moment(local, form, UTC_ZONE, None)
     if form == "date" or "TZID" not in line.params:
         return Moment(local, form, None, line.params[UNKNOWN][0] if UNKNOWN in line.params and form == "local" else None)
-    tzid = line.params["TZID"][0]
+    tzid = source.name(line.params["TZID"][0])
     zone = source.zone(tzid)
     return Moment(local, form, zone, None if zone == tzid else tzid)
 
@@ -197,8 +209,8 @@ class Target:
             if not (isinstance(value, list) and value and value[0] == "vtimezone"):
                 continue
             lines = _lines_of(encode(value))
-            tzid = next((line[5:] for line in lines if line.startswith("TZID:")), None)
-            if tzid is not None and tzid not in self._kept:
+            tzid = tzid_of("\n".join(lines))
+            if tzid and tzid not in self._kept:
                 self._kept[tzid] = lines
                 self._texts[tzid] = text = "\n".join(lines)
                 self._clock.check_zone(text)
@@ -240,7 +252,7 @@ class Target:
             elif tzid in self._kept:
                 lines.extend(self._kept[tzid])
             elif (zone := zone_of_name(tzid)) is not None:
-                lines.extend(f"TZID:{tzid}" if line == f"TZID:{zone}" else line for line in vtimezone(zone, first, last))
+                lines.extend(f"TZID:{escape(tzid)}" if line == f"TZID:{zone}" else line for line in vtimezone(zone, first, last))
         return lines
 
 

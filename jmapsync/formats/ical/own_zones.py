@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.checks import OVERRIDES
+from jmapsync.formats.contentline import unescape
 from jmapsync.formats.ical.fields import at, is_local, plus, shown, span
 from jmapsync.formats.ical.observances import HORIZON, seconds
 from jmapsync.formats.ical.rules import Clock, write_rule
@@ -41,7 +42,7 @@ _PATHS: Final = (
 
 def tzid_of(text: str) -> str:
     """Return the TZID in the text of a VTIMEZONE."""
-    return next((line.partition(":")[2] for line in text.split("\n") if line.startswith(("TZID:", "TZID;"))), "")
+    return next((unescape(line.partition(":")[2]) for line in text.split("\n") if line.startswith(("TZID:", "TZID;"))), "")
 
 
 def resolved(item: Object) -> Object:

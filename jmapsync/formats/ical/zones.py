@@ -20,7 +20,17 @@ _SHAPE = re.compile(
     r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(?:/[A-Za-z0-9_+-]+){1,3}"
 )
 _WORD = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,3}")
-_OFFSET = re.compile(r"\(?(?:UTC|GMT)? ?([+-]) ?(\d\d?)(?::?00)?\)?")
+_OFFSET = re.compile(r"\(?(?:UTC|GMT)? ?([+-]) ?(\d\d?)(?::?(\d\d))?\)?")
+_OFFSETS: Final = {
+    "+0430": "Asia/Kabul",
+    "+0530": "Asia/Kolkata",
+    "+0545": "Asia/Kathmandu",
+    "+0630": "Asia/Yangon",
+    "+0930": "Australia/Darwin",
+    "-0930": "Pacific/Marquesas",
+}
+"""Zones for offsets that are not whole hours: those that have had no other since 1986."""
+_LETTERS = re.compile(r"[a-z]+")
 _OWN: Final = "BEGIN:VTIMEZONE\n"
 NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
 
@@ -53,7 +63,7 @@ def zone_of_name(tzid: str) -> str | None:
 
 
 def zone_of_plain_name(tzid: str) -> str | None:
-    """Return the IANA name that a TZID is, or ends with after a vendor's prefix."""
+    """Return the IANA name that a TZID is, in any case, or ends with after a vendor's prefix."""
     if zone_info(tzid) is not None:
         return tzid
     parts = tzid.strip('"').split("/")
@@ -61,7 +71,8 @@ def zone_of_plain_name(tzid: str) -> str | None:
         tail = "/".join(parts[-count:])
         if len(parts) > count and (count > 1 or len(parts) == 2) and zone_info(tail) is not None:  # noqa: PLR2004
             return tail
-    return None
+    cased = _LETTERS.sub(lambda word: word[0].capitalize(), tzid.casefold()) if "/" in tzid else tzid.upper()
+    return cased if zone_info(cased) is not None else None
 
 
 @lru_cache(maxsize=1024)
@@ -73,6 +84,8 @@ def zone_of_other_name(tzid: str) -> str | None:
     offset = _OFFSET.fullmatch(name)
     if offset is None:
         return None
+    if (offset[3] or "00") != "00":
+        return _OFFSETS.get(f"{offset[1]}{offset[2]:>02}{offset[3]}")
     zone = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}" if int(offset[2]) else UTC_ZONE
     return zone if zone_info(zone) is not None else None
 

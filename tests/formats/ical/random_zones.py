@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tzlocal.windows_tz import win_tz
 
+from jmapsync.formats.contentline import escape
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import zone_changes, zone_offset
 from jmapsync.formats.ical.own_zones import occurrences
@@ -85,6 +86,8 @@ def made(zone: str, first: int, seed: int) -> tuple[str, tuple[str, ...]]:
         ]
     if chance.random() < 0.3:
         lines.insert(2, f"X-LIC-LOCATION:{chance.choice([zone, chance.choice(ZONES)])}")
+    if chance.random() < 0.5:  # TZID is TEXT (RFC 5545, 3.8.3.1), but many programs write it without escapes
+        lines = [f"TZID:{escape(tzid)}" if line == f"TZID:{tzid}" else line for line in lines]
     return tzid, tuple(lines)
 
 

@@ -12,6 +12,7 @@ from dateutil.rrule import rrulestr
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from tzlocal.windows_tz import win_tz
 
+from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import DAY, rules_of, seconds, zone_changes, zone_offset
 from jmapsync.formats.ical.vtimezones import vtimezone
@@ -197,6 +198,19 @@ class TestZonesThatOnlyTheFileDefines:
         assert (tasks[0]["due"], tasks[0]["timeZone"]) == ("2026-01-01T08:53:00", "Etc/UTC")
         assert b"DUE;TZID=Odd:20260101T120000" in write_calendar(tasks)
 
+    @pytest.mark.parametrize(("tzid", "given"), [(r"A\, B", "A, B"), (r"A\, B", r"A\, B"), ("A, B", "A, B"), ("Own", "OWN")])
+    def test_a_tzid_is_found_with_its_escapes_and_in_another_case(self, tzid: str, given: str) -> None:
+        lines = (f'DTSTART;TZID="{given}":20260701T120000', "RRULE:FREQ=DAILY;COUNT=3", f'X-LINE;TZID="{given}":20260701T120000')
+        for zones, moment in ((zone(tzid, "-0500", "-0400", US), "16:00"), (fixed(tzid, "+0307"), "08:53")):
+            data = file(*lines, zones=zones)
+            item = read_calendar(data)[0]
+            first = item.get("recurrenceOverrides", {}).get("2026-07-01T12:00:00", {}).get("start", item["start"])
+            assert instant({**item, "start": first}) == f"2026-07-01T{moment}Z"
+            written = write_calendar([item])
+            assert {line for line in written.decode().split("\r\n") if "TZID:" in line} == {f"TZID:{escape(unescape(tzid))}"}
+            assert written.count(f'TZID="{unescape(tzid)}"'.encode()) + written.count(f"TZID={unescape(tzid)}:".encode()) == 2
+            assert read_calendar(written) == [item]
+
     def test_a_name_of_the_database_with_other_rules_does_not_spoil_the_real_zone(self) -> None:
         zones = fixed("Europe/London", "+0530")
         item = one("DTSTART;TZID=Europe/London:20260701T120000", zones=zones)
@@ -254,6 +268,20 @@ class TestNamesWithoutAVtimezone:
     )
     def test_names_of_new_zones_and_of_standard_time_are_those_of_their_key(self, name: str, key: str) -> None:
         assert zone_of_name(name) == {**_OTHER_KEYS, **win_tz}[key]
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("europe/berlin", "Europe/Berlin"),
+            ("AMERICA/NEW_YORK", "America/New_York"),
+            ("utc", "UTC"),
+            ("GMT+0530", "Asia/Kolkata"),
+            ("(UTC-09:30)", "Pacific/Marquesas"),
+            ("GMT+0515", None),
+        ],
+    )
+    def test_names_in_another_case_and_plain_offsets(self, name: str, expected: str | None) -> None:
+        assert zone_of_name(name) == expected
 
     def test_the_offset_of_an_unknown_display_name_is_not_taken_for_the_zone(self) -> None:
         assert zone_of_name("(UTC+01:00) Somewhere, Elsewhere") is None
