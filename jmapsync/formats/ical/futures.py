@@ -1,7 +1,7 @@
 """Apply an override of RANGE=THISANDFUTURE to all later occurrences of its series, and leave these out of the file again.
 
 JSCalendar has no such override (RFC 5545, 3.2.13), so each later occurrence gets the same patch, its start moved by the same time,
-until the next override of this kind. An occurrence with an override of its own keeps that.
+until the next override of this kind. An occurrence with an override of its own keeps that; one that RDATE adds has none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def with_futures(item: Object) -> Object:
     starts = _starts(overrides) if isinstance(overrides, dict) else []
     if not starts or not isinstance(overrides, dict):
         return item
-    more = {key: patch for key, patch in _derived(item, overrides, starts).items() if key not in overrides}
+    more = {
+        key: patch for key, patch in _derived(overrides, starts, occurrences(item) or []).items() if overrides.get(key) != patch
+    }
     if len(overrides) + len(more) > OVERRIDES:
         return item
     return {**item, "recurrenceOverrides": {**overrides, **more}} if more else item
@@ -38,13 +40,18 @@ def without_futures(item: Object) -> Object:
     starts = _starts(overrides) if isinstance(overrides, dict) else []
     if not starts or not isinstance(overrides, dict):
         return item
-    derived = _derived(item, overrides, starts)
+    times = occurrences(item) or []
+    derived, added = _derived(overrides, starts, times), _added(overrides, times)
     if derived.keys() - overrides.keys():
         return {
             **item,
             "recurrenceOverrides": {key: _unranged(patch) if key in starts else patch for key, patch in overrides.items()},
         }
-    return {**item, "recurrenceOverrides": {key: patch for key, patch in overrides.items() if derived.get(key) != patch}}
+    kept = {key: {} if derived.get(key) == patch else patch for key, patch in overrides.items()}
+    return {
+        **item,
+        "recurrenceOverrides": {key: patch for key, patch in kept.items() if patch or key in added or not overrides[key]},
+    }
 
 
 def _starts(overrides: Object) -> list[str]:
@@ -65,16 +72,27 @@ def _range(patch: Patch) -> str:
     return ""
 
 
-def _derived(item: Object, overrides: Object, starts: list[str]) -> dict[str, Patch]:
-    """Return the patches of the later occurrences, until the next override of this kind, by time."""
-    times = occurrences(item) or []
+def _derived(overrides: Object, starts: list[str], times: list[str]) -> dict[str, Patch]:
+    """Return the patches of the later occurrences without one of their own, until the next override of this kind, by time.
+
+    `times` are the occurrences of the rule.
+    """
+    added = _added(overrides, times)
     found: dict[str, Patch] = {}
     for number, key in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else None
-        for time in times:
-            if time > key and (end is None or time < end) and (patch := _moved(overrides[key], key, time)):
+        for time in (*times, *sorted(added)):
+            if time <= key or (end is not None and time >= end):
+                continue
+            patch = _moved(overrides[key], key, time)
+            if patch and (overrides.get(time, patch) == patch or (time in added and not overrides[time])):
                 found[time] = patch
     return found
+
+
+def _added(overrides: Object, times: list[str]) -> set[str]:
+    """Return the occurrences that are not of the rule."""
+    return {key for key in overrides if is_local(key)}.difference(times)
 
 
 def _moved(patch: Patch, key: str, time: str) -> Patch:

@@ -134,6 +134,18 @@ class TestThisAndFuture:
         said = {key[8:10]: (patch.get("start", "")[8:13], patch.get("title")) for key, patch in overrides.items()}
         assert said == {"03": ("03T12", "later"), "04": ("", None), "05": ("05T09", "own"), "06": ("06T12", "later")}
 
+    def test_it_applies_to_occurrences_that_rdate_adds(self) -> None:
+        data = self.DATA.replace(b"EXDATE:", b"RDATE:20260102T200000Z,20260108T200000Z\r\nEXDATE:")
+        item = read_calendar(data)[0]
+        overrides = item["recurrenceOverrides"]
+        assert (overrides["2026-01-02T20:00:00"], overrides["2026-01-08T20:00:00"]) == (
+            {},
+            {"start": "2026-01-08T22:00:00", "title": "later"},
+        )
+        assert {"RDATE:20260102T200000Z", "RDATE:20260108T200000Z"} <= set(again(data))
+        removed = {key: patch for key, patch in overrides.items() if key != "2026-01-08T20:00:00"}
+        assert b"20260108" not in write_calendar([{**item, "recurrenceOverrides": removed}])
+
     def test_the_text_has_it_once(self) -> None:
         written = again(self.DATA)
         assert written.count("BEGIN:VEVENT") == 3
