@@ -159,6 +159,8 @@ class AccountRun:
                 report.messages.append(str(error))
                 if error.scope is Scope.ACCOUNT:
                     raise
+            finally:
+                self.progress.finish(self.name, name)
         return found
 
     async def restore(self, sides: Sides, selection: Selection, foreign: ForeignTree | None) -> Restored | None:
@@ -175,6 +177,8 @@ class AccountRun:
             report.messages.append(str(error))
             if error.scope is Scope.ACCOUNT:
                 raise
+        finally:
+            self.progress.finish(self.name, sides.kind.name)
         return None
 
     def _channel(self, sides: Sides) -> Channel:
@@ -214,6 +218,8 @@ class AccountRun:
                 raise
         else:
             self._record(kind)
+        finally:
+            self.progress.finish(self.name, kind)
 
 
 def _note_failure(report: KindReport, error: BaseException) -> None:

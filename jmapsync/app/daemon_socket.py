@@ -26,9 +26,9 @@ MOST = 1 << 24
 class Question:
     """A question that was sent to the daemon of an account, if one holds it."""
 
-    def __init__(self, state_dir: Path, question: dict[str, Any]) -> None:
-        """Send a question."""
-        self._link = connected(state_dir)
+    def __init__(self, state_dir: Path, question: dict[str, Any], name: str = SOCKET) -> None:
+        """Send a question to the process that listens on the socket of that name."""
+        self._link = connected(state_dir, name)
         if self._link is not None:
             self._link.setblocking(True)
             with suppress(OSError):  # `answer` says so
@@ -75,19 +75,19 @@ def unanswered() -> BusyError:
     return BusyError("The daemon that holds the account did not answer.", advice="Try again, or restart it.")
 
 
-def bound(state_dir: Path) -> socket.socket:
+def bound(state_dir: Path, name: str = SOCKET) -> socket.socket:
     """Return a socket bound in a folder whose path may be longer than the 107 octets that an address has room for."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    other = connected(state_dir)
+    other = connected(state_dir, name)
     if other is not None:
         other.close()
-        raise OSError(errno.EADDRINUSE, "another daemon answers for the account")
+        raise OSError(errno.EADDRINUSE, "another process answers for the account")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        (state_dir / SOCKET).unlink(missing_ok=True)  # nobody listens, so whoever made it is dead
-        listening.bind(f"/proc/self/fd/{folder}/{SOCKET}")
-        (state_dir / SOCKET).chmod(0o600)  # the folder is its owner's alone already
+        (state_dir / name).unlink(missing_ok=True)  # nobody listens, so whoever made it is dead
+        listening.bind(f"/proc/self/fd/{folder}/{name}")
+        (state_dir / name).chmod(0o600)  # the folder is its owner's alone already
         listening.listen()
         listening.setblocking(False)
     except BaseException:
@@ -98,15 +98,15 @@ def bound(state_dir: Path) -> socket.socket:
     return listening
 
 
-def connected(state_dir: Path) -> socket.socket | None:
-    """Return a socket that is connected to the daemon of an account; None where there is none."""
+def connected(state_dir: Path, name: str = SOCKET) -> socket.socket | None:
+    """Return a socket that is connected to what listens under that name, by default the daemon; None where nothing does."""
     try:
         folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        link.connect(f"/proc/self/fd/{folder}/{SOCKET}")
+        link.connect(f"/proc/self/fd/{folder}/{name}")
     except OSError:
         link.close()
         return None

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.app.ledger_check import checking_ledger
-from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX
+from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SOCKET
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5.0
 """Seconds that the daemons have to answer."""
+_SPARING = 200.0
+"""How many times as long as it took to read a ledger `HealthWatch` waits before it reads it again."""
 _KILLED = "the last run did not end: it was killed, the machine stopped, or its end could not be recorded"
 _LIVE: dict[str, ExitCode] = {
     AccountState.SIGN_IN: ExitCode.SIGN_IN,
@@ -127,6 +130,14 @@ class AccountHealth(Struct):
     error_code: ExitCode = ExitCode.IN_SYNC
     live: dict[str, Any] | None = None
     """What the daemon of the account reports; None without a daemon."""
+    run: dict[str, Any] | None = None
+    """How far a run of `sync` is: its process, and what it does; None without one."""
+
+    @property
+    def progress(self) -> list[dict[str, Any]]:
+        """Return what is under way, in the daemon or in a run."""
+        found: list[dict[str, Any]] = (self.live or self.run or {}).get("progress", [])
+        return found
 
     @property
     def exit_code(self) -> ExitCode:
@@ -159,6 +170,7 @@ class AccountHealth(Struct):
             "running": self.running,
             "next_look": self.live["next_poll"] if self.live is not None else None,
             "daemon": self.live,
+            "run": self.run,
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
             "outbox": [{"item": one.item, "why": one.why} for one in self.outbox],
             "scheduled": [{"item": one.item, "why": one.why} for one in self.scheduled],
@@ -170,25 +182,71 @@ class AccountHealth(Struct):
 
 def read_health(accounts: Sequence[AccountConfig]) -> list[AccountHealth]:
     """Return the state of accounts, from their ledgers and their daemons; nothing is written, not even a migration."""
-    asked = {account.name: _ask(account) for account in accounts}
+    return [_read_stored(account, live) for account, live in zip(accounts, _read_live(accounts), strict=True)]
+
+
+class HealthWatch:
+    """Reads the state of accounts again and again, and the ledgers only where they changed, and seldom where that takes long."""
+
+    def __init__(self, accounts: Sequence[AccountConfig]) -> None:
+        """Read nothing yet."""
+        self._accounts = accounts
+        self._known: dict[str, tuple[object, float, AccountHealth]] = {}
+        """By account: the time stamps and sizes of its files, when they may be read again, and what was read of them."""
+
+    def read(self) -> list[AccountHealth]:
+        """Return what `read_health` does."""
+        live = _read_live(self._accounts)
+        return [self._read(account, one) for account, one in zip(self._accounts, live, strict=True)]
+
+    def _read(self, account: AccountConfig, live: AccountHealth) -> AccountHealth:
+        stamp = (live.running, *(_stamp(account.state_dir / name) for name in (LEDGER, f"{LEDGER}-wal", OUTBOX)))
+        before, due, known = self._known.get(account.name, (None, 0.0, live))
+        if stamp != before and time.monotonic() >= due:
+            began = time.process_time()
+            known = _read_stored(account, live)
+            due = time.monotonic() + (time.process_time() - began) * _SPARING
+            self._known[account.name] = (stamp, due, known)
+        return replace(known, running=live.running, live=live.live, run=live.run)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read_live(accounts: Sequence[AccountConfig]) -> list[AccountHealth]:
+    """Return of each account what the process that holds it reports; all are asked before any has to answer."""
+    asked = [_ask(account) for account in accounts]
     ending = time.monotonic() + _PATIENCE
-    return [_read_account(account, asked[account.name], ending) for account in accounts]
+    return [_answered(account, question, ending) for account, question in zip(accounts, asked, strict=True)]
 
 
 def _ask(account: AccountConfig) -> Question | None:
-    """Ask the daemon of an account how things are; None if no process holds the account."""
+    """Ask the daemon of an account how things are, or a run how far it is; None if no process holds the account."""
     if not _is_locked(account.state_dir / LOCK):
         return None
     from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most accounts have no daemon
 
-    return Question(account.state_dir, {"do": "status"})
+    question = Question(account.state_dir, {"do": "status"}, SOCKET)
+    return question if question.is_sent else Question(account.state_dir, {"do": "status"}, RUN_SOCKET)
 
 
-def _read_account(account: AccountConfig, question: Question | None, ending: float) -> AccountHealth:
+def _answered(account: AccountConfig, question: Question | None, ending: float) -> AccountHealth:
     health = AccountHealth(account.name, running=question is not None)
     if question is not None and question.is_sent:
         with suppress(BusyError):  # it is silent: that it runs is shown
-            health.live = question.answer(ending - time.monotonic()).get("state")
+            state = question.answer(ending - time.monotonic()).get("state")
+            if isinstance(state, dict):
+                health.live, health.run = (state, None) if "standing" in state else (None, state)
+    return health
+
+
+def _read_stored(account: AccountConfig, health: AccountHealth) -> AccountHealth:
+    """Add what the files of an account's state directory say."""
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
     try:

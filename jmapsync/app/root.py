@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.app.checkup import Checkup
     from jmapsync.app.conflicts import ConflictCopies
-    from jmapsync.app.health import AccountHealth
+    from jmapsync.app.health import AccountHealth, HealthWatch
     from jmapsync.app.restoring import Restoration
     from jmapsync.backup.verify import Proof
     from jmapsync.config import AccountConfig, Config
@@ -220,6 +220,12 @@ class App:
         from jmapsync.app.health import read_health  # noqa: PLC0415  # a run needs none of it
 
         return read_health(self.select(names))
+
+    def health_watch(self, names: Sequence[str] = ()) -> HealthWatch:
+        """Return what reads the state of accounts again and again, as `status` does once."""
+        from jmapsync.app.health import HealthWatch  # noqa: PLC0415  # as above
+
+        return HealthWatch(self.select(names))
 
     def conflict_copies(self, names: Sequence[str] = ()) -> list[ConflictCopies]:
         """Return the conflict copies of accounts: versions that lost a conflict."""

@@ -32,7 +32,7 @@ from jmapsync.daemon.supervision import keep_running
 from jmapsync.daemon.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 from jmapsync.sync.options import Options
-from jmapsync.sync.progress import Meter
+from jmapsync.sync.progress import Meter, described
 from jmapsync.sync.report import AccountReport, counted
 from jmapsync.sync.threads import complete
 
@@ -336,7 +336,7 @@ class Service:
         loop = kept.loop
         words = f"{loop.name}: {loop.state}"
         for one in loop.meter.to_json():
-            words += f", {one['what']} {one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s"
+            words += f", {described(one)}"
         return f"{words} ({loop.why})" if loop.why and loop.state is not AccountState.AT_WORK else words
 
     # what is asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from jmapsync.app.state_paths import may_have_daemon
@@ -178,11 +178,16 @@ class _Here:
 
     async def _run(self, kinds: Sequence[KindConfig], options: Options) -> AccountReport:
         from jmapsync.app.dry_run import check_roots, check_state  # noqa: PLC0415  # only a dry run needs them
+        from jmapsync.app.run_socket import answering_progress  # noqa: PLC0415  # and asyncio 25 ms
         from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.sync.progress import Both, Meter  # noqa: PLC0415
 
         if options.dry:
             check_state(self.account.state_dir)
-        async with open_account(self.account, self.config.safety, kinds, self.progress, dry=options.dry) as opened:
+        meter = Meter()
+        progress = Both(self.progress, meter)
+        answering = nullcontext() if options.dry else answering_progress(self.account.state_dir, meter)
+        async with open_account(self.account, self.config.safety, kinds, progress, dry=options.dry) as opened, answering:
             try:
                 report = await opened.run(options)
             finally:

@@ -193,11 +193,14 @@ class OpenAccount(Struct):
         kinds = [config.kind for config in self.kinds]
         if not run.options.disk_only:
             run.begin(kinds)
+        self.progress.start(self.account.name, "", "connecting", 0, 0)
         try:
             return await self.session()
         except BaseException as error:
             run.fail_unfinished(kinds, error)
             raise
+        finally:
+            self.progress.finish(self.account.name, "")
 
     async def verify(self) -> tuple[AccountReport, dict[str, Proof]]:
         """Prove the mirror complete; return what failed, and by kind what was compared."""

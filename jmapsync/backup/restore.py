@@ -146,7 +146,6 @@ class Restorer:
         await self._update_emails()
         if self.foreign is None:
             await self._executor.run(self._marks())
-        channel.progress.finish(channel.account, channel.kind.name)
         self._stale += len(self._executor.committer.stale)
 
     # what is meant, and what of it is missing

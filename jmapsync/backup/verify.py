@@ -84,6 +84,7 @@ class Verifier(Struct):
         channel, kind = self.channel, self.channel.kind.items.kind
         self._containers()
         after = 0
+        channel.progress.start(channel.account, channel.kind.name, f"comparing {channel.kind.name}", 0, 0)
         while records := channel.ledger.all(kind, after=after, limit=PAGE):
             after = records[-1].key
             both = [record for record in records if self._is_on_both(record)]
@@ -92,7 +93,6 @@ class Verifier(Struct):
         await self._name_absent()
         named = {one.item for one in self.proof.differences}
         self.proof.differences += [one for one in problems_of(channel.ledger, channel.kind.name) if one.item not in named]
-        channel.progress.finish(channel.account, channel.kind.name)
         return self.proof
 
     async def _name_absent(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -70,10 +71,16 @@ class Settings:
             say(message, err=True)
 
     def progress(self) -> Progress:
-        """Return the display of progress: bars on a terminal, messages elsewhere."""
+        """Return the display of progress: bars on a terminal, messages elsewhere and between the lines of a log."""
         from jmapsync.cli.progress import Bars, Messages  # noqa: PLC0415
 
-        return Bars() if sys.stderr.isatty() and not self.quiet else Messages(self.inform)
+        draws = is_drawable(sys.stderr) and not self.quiet and not self.verbose
+        return Bars() if draws else Messages(self.inform)
+
+
+def is_drawable(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -10,6 +10,7 @@ import click
 from jmapsync.cli.output import say, say_json
 from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.sync.progress import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1, type=ACCOUNT)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--watch", "watches", is_flag=True, help="Show it until Ctrl-C: redrawn on a terminal, else what changed.")
 @pass_settings
-def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:
+def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool, watches: bool) -> int:
     """Show the last run, counts, conflicts, problems and the daemon; works during a run, and without network.
 
     The exit code is that of the worst account, as after a run.
     """
     from jmapsync.sync.report import worst  # noqa: PLC0415
 
+    if watches and as_json:
+        raise click.UsageError("--watch and --json exclude each other.")
+    if watches:
+        from jmapsync.cli.status_watch import watch  # noqa: PLC0415  # imports rich
+
+        return watch(settings.app().health_watch(accounts))
     found = settings.app().status(accounts)
     code = worst([one.exit_code for one in found])
     if as_json:
@@ -46,9 +54,8 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
 def _print(health: AccountHealth) -> None:
     say(f"{health.name}{' (a run is active)' if health.running and not health.live else ''}")
-    if health.live:
-        for line in _live(health.live):
-            say(f"  {line}")
+    for line in _live(health.live) if health.live else map(_progress, health.progress):
+        say(f"  {line}")
     for kind, found in health.kinds.items():
         say(f"  {kind}: {found.unavailable or _last_run(found)}")
         if found.why and found.last_attempt:
@@ -70,9 +77,7 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
     """Yield what the daemon reports, as text."""
     yield f"daemon: {live['standing']}{': ' + live['why'] if live['why'] else ''}"
     for one in live["progress"]:
-        left = f", {timedelta(seconds=one['seconds_left'])} left" if one["seconds_left"] is not None else ""
-        figures = f"{one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s, {one['bytes_per_second'] / 1e6:.1f} MB/s"
-        yield f"  {one['what']}: {figures}{left}"
+        yield f"  {_progress(one)}"
     push, watch = live["push"], live["watch"]
     if push:
         yield f"  push: {push['mode'] + ', connected' if push['connected'] else push['why']}"
@@ -84,6 +89,13 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
         yield f"  next poll: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
     if live["look_due_in"] is not None:
         yield f"  next run in {live['look_due_in']:.0f} s"
+
+
+def _progress(one: dict[str, Any]) -> str:
+    """Return what is under way, as text."""
+    speed = f", {one['bytes_per_second'] / 1e6:.1f} MB/s" if one["bytes"] else ""
+    left = f", {timedelta(seconds=one['seconds_left'])} left" if one["seconds_left"] is not None else ""
+    return f"{described(one)}{speed}{left}"
 
 
 def _last_run(found: KindHealth) -> str:

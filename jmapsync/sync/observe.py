@@ -66,8 +66,10 @@ class Observer(Struct):
         if not self.channel.options.disk_only:
             self.open()
             pages = self._pages(full=self.channel.options.full)
+            self._show(f"listing {self.channel.kind.name}")
             first = await anext(pages, None)
             self._ahead = resumed(first, pages)
+            self.channel.progress.finish(self.channel.account, self.channel.kind.name)  # until it is its turn
 
     # the disk, where it alone gave the hint
 
@@ -105,6 +107,7 @@ class Observer(Struct):
         Raises what a run raises: the root is not there, no network, the disk refuses.
         """
         channel, kind, scope = self.channel, self.channel.kind, self.channel.scope
+        self._show(f"listing {kind.name}")
         await self._observe_folders()
         pages, self._ahead = self._ahead or self._pages(full=channel.options.full and number == 0), None
         why = scope.must_list()
@@ -122,10 +125,15 @@ class Observer(Struct):
             await self._ingest_pages(self._pages(full=True))
         forget_made(channel.ledger, kind.containers.kind, self._cursor())
         if number or not self._is_disk_seen:
+            self._show("examining files")
             folders = None if number else self._folders()
             # What was found in another state than expected may have been edited in place.
             await complete(partial(self._ingest_disk, folders, None if number else self._examined()))
         await self._identify()
+
+    def _show(self, what: str) -> None:
+        """Show what is being done, without a total: how much there is comes out on the way."""
+        self.channel.progress.start(self.channel.account, self.channel.kind.name, what, 0, 0)
 
     async def _observe_folders(self) -> None:
         channel = self.channel
@@ -176,6 +184,8 @@ class Observer(Struct):
             match page:
                 case FolderPage(folders=folders, gone=gone):
                     seen.update(gone, (folder.ref for folder in folders))
+                case ItemPage(items=items):
+                    channel.progress.advance(channel.account, channel.kind.name, len(items), 0)
                 case ListingEnd(unlisted=why):
                     self._is_listed = not why
             if not channel.options.dry:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-_log = logging.getLogger(__name__)
+    from jmapsync.sync.report import Progress
 
 
 class _Stretch(Struct):
@@ -23,6 +22,33 @@ class _Stretch(Struct):
     begun: float
     items: int = 0
     octets: int = 0
+
+
+class Both:
+    """A progress that is passed on to two."""
+
+    def __init__(self, one: Progress, other: Progress) -> None:
+        """Pass on what happens to both; messages go to the first."""
+        self._both = (one, other)
+
+    def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
+        """Begin a stretch of work."""
+        for one in self._both:
+            one.start(account, kind, what, total, total_bytes)
+
+    def advance(self, account: str, kind: str, items: int, size: int) -> None:
+        """Count what was done."""
+        for one in self._both:
+            one.advance(account, kind, items, size)
+
+    def finish(self, account: str, kind: str) -> None:
+        """End the stretch of work."""
+        for one in self._both:
+            one.finish(account, kind)
+
+    def say(self, account: str, message: str) -> None:
+        """Pass on a message."""
+        self._both[0].say(account, message)
 
 
 class Meter:
@@ -62,11 +88,13 @@ class Meter:
 
     def say(self, account: str, message: str) -> None:
         """Log a message."""
-        _log.info("%s: %s", account, message)
+        import logging  # noqa: PLC0415  # a command that hands its work to the daemon does without
+
+        logging.getLogger(__name__).info("%s: %s", account, message)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return what is under way, with rates a second and the seconds that are left at this rate."""
-        return [self._to_json(kind, stretch) for kind, stretch in self._stretches.items()]
+        return [self._to_json(kind, stretch) for kind, stretch in list(self._stretches.items())]
 
     def _to_json(self, kind: str, stretch: _Stretch) -> dict[str, Any]:
         seconds = max(self._clock() - stretch.begun, 0.001)
@@ -81,5 +109,14 @@ class Meter:
             "of_bytes": stretch.octets_in_all,
             "per_second": round(rate, 1),
             "bytes_per_second": round(stretch.octets / seconds),
+            "seconds": round(seconds),
             "seconds_left": round(left) if left is not None else None,
         }
+
+
+def described(figures: Mapping[str, Any]) -> str:
+    """Return what is under way in words: `fetching mail, 4,120 of 20,000, 812/s`."""
+    if not figures["done"] and not figures["of"]:
+        return str(figures["what"])
+    of_all = f" of {figures['of']:,}" if figures["of"] else ""
+    return f"{figures['what']} {figures['done']:,}{of_all}, {figures['per_second']:,.0f}/s"

@@ -48,6 +48,7 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
             await observer.run(number)
             stale.clear()
             containers.stale.clear()
+        channel.progress.start(channel.account, channel.kind.name, f"comparing {channel.kind.name}", 0, 0)
         planned = RoundPlan.of(channel)
         channel.guard.check(planned.tally, allow=_may_delete(channel), dry=channel.options.dry)
         if channel.options.dry:
@@ -72,7 +73,7 @@ async def _execute(channel: Channel, planned: RoundPlan, executor: Executor) -> 
         channel.progress.start(channel.account, channel.kind.name, f"fetching {channel.kind.name}", waiting, octets)
     for step in (Step.WRITE, Step.DELETE):
         await executor.run(planned.works(step, executor.committer.stale))
-    channel.progress.finish(channel.account, channel.kind.name)
+    channel.progress.start(channel.account, channel.kind.name, f"finishing {channel.kind.name}", 0, 0)
     await channel.containers.run(planned.containers, deletions=True)
 
 

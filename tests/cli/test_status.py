@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from jmapsync.ledger import AccountLock
+from tests.cli.conftest import PROGRAM
+from tests.cli.daemons import running, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
 
@@ -80,3 +88,40 @@ class TestStatus:
         done = jmapsync("status")
         assert done.code == 2
         assert "  sieve: Sieve scripts cannot be synchronized yet by this version.\n" in done.out
+
+
+class TestWatch:
+    @pytest.fixture
+    def watching(self, home: Home) -> Iterator[subprocess.Popen[str]]:
+        with (home.path / "shown").open("w") as shown:
+            process = subprocess.Popen(
+                [*PROGRAM, "status", "--watch"],
+                env=home.environment(),
+                cwd=home.path,
+                stdin=subprocess.DEVNULL,
+                stdout=shown,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        yield process
+        process.kill()
+        process.communicate()
+
+    def test_without_a_terminal_prints_what_changed_and_ends_with_the_code_of_the_state(
+        self, home: Home, watching: subprocess.Popen[str], jmapsync: Command
+    ) -> None:
+        shown = home.path / "shown"
+        wait_for(lambda: "home: mail: never synchronized" in shown.read_text())
+        with running(home, ready=False):
+            wait_for(lambda: "home: in sync  push: eventsource  disk: inotify" in shown.read_text())
+        (home.mail / ".jmapsync").unlink()
+        assert jmapsync("sync").code == 4
+        wait_for(lambda: "home: mail: suspended" in shown.read_text())
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 4
+        assert watching.stderr is not None
+        assert watching.stderr.read() == ""
+        assert "\x1b" not in shown.read_text()
+
+    def test_excludes_json(self, jmapsync: Command) -> None:
+        assert jmapsync("status", "--watch", "--json").code == 2

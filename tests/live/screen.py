@@ -19,15 +19,20 @@ class Screen:
     """A program in a terminal."""
 
     session: str
+    """Name of its tmux server: one that is shared would end with its last session, in the middle of the next test's start."""
+
+    def tmux(self, command: str, *arguments: str) -> str:
+        """Run a command of tmux and return what it prints."""
+        return subprocess.run(["tmux", "-L", self.session, command, *arguments], check=True, capture_output=True, text=True).stdout
 
     def keys(self, *keys: str) -> None:
         """Press keys, by tmux' names, or type texts."""
         for key in keys:
-            subprocess.run(["tmux", "send-keys", "-t", self.session, key], check=True)
+            self.tmux("send-keys", key)
             time.sleep(0.25)
 
     def text(self) -> str:
-        return subprocess.run(["tmux", "capture-pane", "-p", "-t", self.session], check=True, capture_output=True, text=True).stdout
+        return self.tmux("capture-pane", "-p")
 
     def wait_for(self, text: str, seconds: float = 10) -> None:
         until = time.monotonic() + seconds
@@ -44,7 +49,7 @@ class Screen:
 
     def wait_for_end(self, seconds: float = 10) -> None:
         until = time.monotonic() + seconds
-        while subprocess.run(["tmux", "has-session", "-t", self.session], check=False, capture_output=True).returncode == 0:
+        while subprocess.run(["tmux", "-L", self.session, "has-session"], check=False, capture_output=True).returncode == 0:
             assert time.monotonic() < until, f"the program did not end; the screen:\n{self.text()}"
             time.sleep(0.05)
 
@@ -55,6 +60,9 @@ def on_screen(command: Sequence[str], environment: Mapping[str, str], *, columns
     session = f"jmapsync-{time.monotonic_ns()}"
     given = [f"{name}={value}" for name, value in environment.items()]
     line = shlex.join(["env", *given, "TERM=screen", *command])
-    subprocess.run(["tmux", "new-session", "-d", "-s", session, "-x", str(columns), "-y", str(lines), line], check=True)
-    yield Screen(session)
-    subprocess.run(["tmux", "kill-session", "-t", session], check=False, capture_output=True)
+    screen = Screen(session)
+    screen.tmux("new-session", "-d", "-x", str(columns), "-y", str(lines), line)
+    try:
+        yield screen
+    finally:
+        subprocess.run(["tmux", "-L", session, "kill-server"], check=False, capture_output=True)
