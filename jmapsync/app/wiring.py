@@ -12,6 +12,7 @@ from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.identity import identified, pin_of
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
+from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
@@ -131,6 +132,8 @@ class OpenAccount(Struct):
             client.expire_session()  # its state is the same whoever shares what on Cyrus, so only reading it shows that
         session = await self._begin(run)
         is_gone = False
+        if not self.dry:
+            _keep_offer(self.ledger, session)
         try:
             if account.shared:
                 self.shared = register(self.account, self.ledger, session, dry=self.dry)
@@ -270,6 +273,12 @@ def _kept_session(account: AccountConfig, ledger: Ledger) -> Session | None:
         return Session.from_json(kept.encode())
     except ValueError:
         return None
+
+
+def _keep_offer(ledger: Ledger, session: Session) -> None:
+    text = noted(session)
+    if text != ledger.note(OFFER):
+        ledger.set_note(OFFER, text)
 
 
 def _keep_session(ledger: Ledger, session: Session) -> None:

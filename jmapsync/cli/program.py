@@ -32,6 +32,7 @@ COMMANDS = {
     "logout": "Sign an account out.",
     "mailboxes": "Print mailboxes lines for mutt.",
     "outbox": "List messages that wait to be sent.",
+    "report": "Print a bug report without names or secrets.",
     "restore": "Put mirrored items back on the server.",
     "run": "Keep accounts in step all the time.",
     "sendmail": "Send a message from standard input.",
