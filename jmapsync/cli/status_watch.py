@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 1.0
 """Seconds between two readings at least."""
-_PLAIN_PAUSE = 5.0
+_PLAIN_PAUSE = 2.0
 """The same where lines are printed one below the other."""
 _SPARING = 150
 """How many times as long as a reading took it rests: that keeps it below 1 % of a processor, with any number of accounts."""

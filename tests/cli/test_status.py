@@ -116,7 +116,7 @@ class TestWatch:
             wait_for(lambda: "home: in sync  push: eventsource  disk: inotify" in shown.read_text())
         (home.mail / ".jmapsync").unlink()
         assert jmapsync("sync").code == 4
-        wait_for(lambda: "home: mail: suspended" in shown.read_text())
+        wait_for(lambda: "home: mail: failed" in shown.read_text())
         watching.send_signal(signal.SIGINT)
         assert watching.wait(30) == 4
         assert watching.stderr is not None
