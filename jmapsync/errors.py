@@ -19,6 +19,8 @@ class Remedy(enum.Enum):
     """Retry later: the network, the server or the disk has to recover."""
     HUMAN = "human"
     """Somebody has to act: sign in, free space, fix the configuration."""
+    ROOM = "room"
+    """The account is full: it may succeed once something is deleted there."""
     NEVER = "never"
     """This content is never accepted; it is quarantined by name."""
 

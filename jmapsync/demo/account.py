@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, read_content
 from jmapsync.demo.cyrus_mailboxes import sort_order
 from jmapsync.demo.freedoms import NONE
-from jmapsync.demo.identity_methods import VACATION_DEFAULTS
+from jmapsync.demo.identity_methods import CYRUS_TEXT, VACATION_DEFAULTS
 from jmapsync.demo.james import FOLDERS, INBOX_ORDER
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
 from jmapsync.demo.records import format_utc_date
+from jmapsync.demo.quota_methods import Allowance
 from jmapsync.demo.store import Backup, Store
 from jmapsync.demo.threads import Threads
 
@@ -83,6 +84,9 @@ class Account(MailStore):
         self.identities: list[JsonObject] = [{"id": "i1", "name": "", "email": dialect.identity, "mayDelete": False}]
         """Whom the user may send as."""
         self.vacation: JsonObject = dict(VACATION_DEFAULTS)
+        if dialect.vacation == "cyrus":
+            self.vacation["textBody"] = CYRUS_TEXT
+        self.allowance = Allowance()
         self.unreadable: frozenset[str] = frozenset()
         """Ids of mailboxes of which the user may read nothing."""
         self.submissions: dict[str, JsonObject] = {}

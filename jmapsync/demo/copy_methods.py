@@ -8,6 +8,7 @@ from jmapsync.demo.content import read_content
 from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.email_create import received_at
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
+from jmapsync.demo.quota_methods import check_room
 from jmapsync.demo.standard import check_size
 from jmapsync.demo.wire import Arguments
 
@@ -104,5 +105,6 @@ def _copy_one(context: Context, source: Account, target: Account, wish: JsonObje
     may_add(target, homes)
     if target.dialect.duplicates == "alreadyExists" and (present := target.emails_of_blob(original.blob_id)):
         raise SetError("alreadyExists", existingId=present[0])
+    check_room(target, original.size)
     email = target.add_email(source.blobs[original.blob_id], homes, keywords, moment)
     return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}

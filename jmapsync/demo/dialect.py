@@ -25,6 +25,8 @@ CALENDARS = "urn:ietf:params:jmap:calendars"
 CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 ABSENT = object()
 """The value of a member that a server leaves out."""
+QUOTA = "urn:ietf:params:jmap:quota"
+CYRUS_QUOTA = "https://cyrusimap.org/ns/jmap/quota"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 
@@ -210,6 +212,13 @@ class Dialect:
     identity: str = "demo@example.com"
     """The address of the only identity (Cyrus: none where the user's name is no address)."""
 
+    # Quotas and the vacation response
+    quota: Literal["rfc", "stalwart", "cyrus312", "cyrus", "james"] | None = "rfc"
+    """The form of quotas: `cyrus` is that of 3.6, under a capability of its own, octets only; None: none (Fastmail)."""
+    vacation: Literal["rfc", "cyrus", "crashes"] = "rfc"
+    """Cyrus: `isEnabled` has to be in every update, members that are null may be missing, and switching it on replaces the
+    active script; Debian's 3.6.1 ends without an answer."""
+
     # Mailboxes
     inbox_name: str = "INBOX"
     inbox_renaming: Literal["refuse", "do", "ignore"] = "refuse"
@@ -294,6 +303,11 @@ class Dialect:
     )
     """The capability's value in an account (RFC 9404, section 3.1); no algorithms: digests are unknown properties."""
 
+    @property
+    def quota_capability(self) -> str:
+        """Return what offers quotas; nothing where none are stated."""
+        return "" if self.quota is None else CYRUS_QUOTA if self.quota == "cyrus" else QUOTA
+
 
 RFC = Dialect(name="rfc")
 
@@ -374,6 +388,8 @@ CYRUS_312 = Dialect(
     max_delayed_send=512 * 86_400,
     submission_extensions=("size",),
     identity="",
+    quota="cyrus312",
+    vacation="cyrus",
     inbox_name="Inbox",
     inbox_renaming="ignore",
     mailbox_rules="cyrus",
@@ -423,6 +439,8 @@ CYRUS_36 = dataclasses.replace(
     brief_mailboxes="created",
     created_mailbox=("id", "isSubscribed", "isSeenShared", "sortOrder", "showAsLabel"),
     calendars=None,
+    quota="cyrus",
+    vacation="crashes",
     blob_capability=CYRUS_BLOB,
     offers_cyrus_blob=False,
     blob_details={},
@@ -445,6 +463,7 @@ STALWART = dataclasses.replace(
     created_mailbox=("id",),
     cuts_null_ids=True,
     program="Stalwart v1.0.0",
+    quota="stalwart",
 )
 """What was seen of Stalwart 0.16.19 and read in its source; `tests/demo/stalwart` holds answers of it, which this gives too."""
 
@@ -500,6 +519,7 @@ JAMES = dataclasses.replace(
     submission_methods="set",
     max_delayed_send=0,
     submission_extensions=(),
+    quota="james",
     contacts=False,
     calendars=None,
     tasks=False,
@@ -526,6 +546,8 @@ FASTMAIL = dataclasses.replace(
     fixed_session_state=None,
     ways=Freedoms(state_form="opaque", hosts="apart", event_variables=False),
     identity="demo@example.com",
+    quota=None,
+    vacation="rfc",
     contacts=True,
     calendars=None,
     event_rules="draft",

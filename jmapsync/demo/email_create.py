@@ -9,6 +9,7 @@ from jmapsync.demo.content import read_content
 from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.message.build import build_message
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
+from jmapsync.demo.quota_methods import check_room
 from jmapsync.demo.records import parse_utc_date
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def create_email(context: Context, account: Account, wish: JsonObject) -> JsonOb
     if attached > context.service.limits.max_size_upload:
         raise SetError("tooLarge")
     account.dialect.refusals.check_size(len(message))
+    check_room(account, len(message))
     email = account.add_email(message, homes, keywords, moment)
     return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
 

@@ -14,6 +14,7 @@ from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, give
 from jmapsync.demo.email_create import received_at
 from jmapsync.demo.james import check_import, stored
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
+from jmapsync.demo.quota_methods import check_room
 from jmapsync.demo.standard import check_size
 from jmapsync.demo.wire import Arguments
 
@@ -101,6 +102,7 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     message = _kept(context, dialect, message)
     if dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
         raise SetError("alreadyExists", existingId=present[0])
+    check_room(account, len(message))
     made = account.add_email(message, homes, keywords, moment)
     return {"id": made.id, "blobId": made.blob_id, "threadId": made.thread_id, "size": made.size}
 

@@ -163,7 +163,8 @@ class Endpoints:
                 if (wait := faults.latency.take(scopes)) is not None and endpoint != "api":
                     await asyncio.sleep(wait)
                 request.state.latency = wait or 0.0
-                if faults.drop_before.shows(scopes):
+                crashes = self.service.dialect.vacation == "crashes" and "VacationResponse" in scopes
+                if crashes or faults.drop_before.shows(scopes):
                     return DroppedConnection()
                 if (fake := faults.answer.take(scopes)) is not None:
                     note.status = fake.status

@@ -60,6 +60,8 @@ _VACATION: dict[str, tuple[object, Callable[[object], bool]]] = {
 _SINGLETON = "singleton"
 VACATION_DEFAULTS: JsonObject = {"id": _SINGLETON, **{name: default for name, (default, _) in _VACATION.items()}}
 """The vacation response that every account starts with."""
+CYRUS_TEXT = "I'm away at the moment.  I'll read your message and get back to you as soon as I can."
+"""The text that it starts with on Cyrus."""
 
 
 def get_mail_identities(context: Context, arguments: GetArguments) -> JsonObject:
@@ -145,7 +147,7 @@ def get_vacation(context: Context, arguments: GetArguments) -> JsonObject:
     account = context.account(arguments.account_id)
     names = checked_properties(arguments.properties, list(VACATION_DEFAULTS))
     ids, not_found = requested_ids(context, arguments.ids, "VacationResponse", [_SINGLETON])
-    found = [{name: account.vacation[name] for name in names}] if _SINGLETON in ids else []
+    found = [{name: account.vacation[name] for name in names if name in account.vacation}] if _SINGLETON in ids else []
     return get_result(context, account, "VacationResponse", found, not_found + [one for one in ids if one != _SINGLETON])
 
 
@@ -166,11 +168,16 @@ def _change_vacation(run: SetRun, key: str, patch: JsonObject) -> None:
     if key != _SINGLETON:
         raise SetError("notFound")
     before = run.account.vacation
-    after = {**VACATION_DEFAULTS, **apply_patch(before, patch)}
+    of_cyrus = run.account.dialect.vacation == "cyrus"
+    if of_cyrus and not isinstance(patch.get("isEnabled"), bool):
+        raise invalid_properties("isEnabled")
+    after = {**VACATION_DEFAULTS, **apply_patch({**VACATION_DEFAULTS, **before}, patch)}
     wrong = after.keys() - VACATION_DEFAULTS.keys()
     wrong |= _wrong({name: after[name] for name in _VACATION}, _VACATION)
     if wrong or after["id"] != _SINGLETON:
         raise invalid_properties(*sorted(wrong or {"id"}))
+    if of_cyrus:
+        after = {name: value for name, value in after.items() if value is not None or name not in patch}
     if after != before:
         run.account.vacation = after
         run.account.record("VacationResponse", _SINGLETON)

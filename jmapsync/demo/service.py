@@ -66,6 +66,7 @@ from jmapsync.demo.mailbox_methods import (
 )
 from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
 from jmapsync.demo.models import CALENDAR_MODEL, MODELS, Model, is_offered
+from jmapsync.demo.quota_methods import change_quotas, get_quotas, query_quotas
 from jmapsync.demo.snippet_methods import SnippetArguments, get_snippets
 from jmapsync.demo.standard import GetArguments, QueryArguments, SetArguments
 from jmapsync.demo.submission_methods import (
@@ -89,11 +90,11 @@ if TYPE_CHECKING:
 OTHER_HOSTS = ("files", "uploads", "events")
 """What is before the host's name where the session has hosts of their own for these."""
 MORE: dict[str, JsonObject] = {
-    "urn:ietf:params:jmap:quota": {},
-    "urn:ietf:params:jmap:vacationresponse": {},
+    "urn:ietf:params:jmap:mdn": {},
+    "urn:ietf:params:jmap:smimeverify": {},
     "https://example.com/jmap/more": {"maxThings": None, "kinds": ["one", 2, {}], "nested": {"": False}},
 }
-"""Capabilities that nobody here uses (RFC 9425, 2; RFC 8621, 1.3.3; RFC 8620, 9.4: a vendor's are URLs)."""
+"""Capabilities that nobody here uses (RFC 9007, 1.3; RFC 9219, 3; RFC 8620, 9.4: a vendor's are URLs)."""
 
 
 class Service:
@@ -145,6 +146,8 @@ class Service:
         }
         if self.dialect.calendars is not None and self.dialect.event_rules == "cyrus":
             offered[CYRUS_CALENDARS] = {"isRFC": True}
+        if self.dialect.quota_capability:
+            offered[self.dialect.quota_capability] = {}
         if self.dialect.blob_capability is not None:
             offered[self.dialect.blob_capability] = {}
         if self.dialect.offers_cyrus_blob:
@@ -206,6 +209,7 @@ class Service:
                 "submissionExtensions": {name: [] for name in self.dialect.submission_extensions},
             },
             VACATION: {},
+            self.dialect.quota_capability: {},
             self.dialect.blob_capability: self.dialect.blob_details,
             CONTACTS: {
                 "maxAddressBooksPerCard": limits.max_collections_per_item,
@@ -290,6 +294,19 @@ def _apart(origin: str, place: int) -> str:
     return f"{scheme}://{OTHER_HOSTS[place]}.{host}"
 
 
+def _quota_methods(dialect: Dialect) -> dict[str, Method]:
+    """Return the methods of quotas in the form that a server has; 3.6 of Cyrus has one alone."""
+    if not dialect.quota_capability:
+        return {}
+    get = {"Quota/get": Method(dialect.quota_capability, GetArguments, get_quotas)}
+    if dialect.quota == "cyrus":
+        return get
+    return get | {
+        "Quota/changes": Method(dialect.quota_capability, ChangesArguments, change_quotas),
+        "Quota/query": Method(dialect.quota_capability, QueryArguments, query_quotas),
+    }
+
+
 def _echo(_context: Context, arguments: JsonObject) -> JsonObject:
     return arguments
 
@@ -328,6 +345,7 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         del methods["Email/queryChanges"], methods["Mailbox/queryChanges"]
     if dialect.submission_methods == "set":
         del methods["EmailSubmission/get"], methods["EmailSubmission/changes"], methods["EmailSubmission/query"]
+    methods |= _quota_methods(dialect)
     methods = {name: method for name, method in methods.items() if name not in dialect.refusals.lacking}
     if dialect.calendars is not None:
         methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)

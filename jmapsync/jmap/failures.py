@@ -48,7 +48,7 @@ _SET_REMEDIES = {
     "mailboxHasChild": Remedy.NOW,
     "mailboxHasEmail": Remedy.NOW,
     "rateLimit": Remedy.LATER,
-    "overQuota": Remedy.HUMAN,
+    "overQuota": Remedy.ROOM,
     "forbidden": Remedy.HUMAN,
 }
 

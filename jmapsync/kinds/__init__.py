@@ -48,6 +48,8 @@ class Kind(Struct, frozen=True):
     containers: Rules
     rights: RightNames
     """A local change that the rights forbid is undone on disk."""
+    counted: tuple[str, ...] = ()
+    """What quotas for its items call them (RFC 9425, section 4.1); none: their figures keep no item from being sent."""
 
     @property
     def kept(self) -> str:
@@ -87,6 +89,7 @@ MAIL = Kind(
         seen=(frozenset({"maySetSeen"}),),
         keywords=(frozenset({"maySetKeywords"}),),
     ),
+    counted=("Email", "Mail"),  # the second in the RFC's examples and on James
 )
 
 
@@ -100,6 +103,7 @@ CONTACTS = Kind(
     rights=RightNames(  # RFC 9610, section 2
         read="mayRead", add=(_MAY_WRITE,), remove=(_MAY_WRITE,), edit=(_MAY_WRITE,), delete=(frozenset({"mayDelete"}),)
     ),
+    counted=("ContactCard", "Contact"),
 )
 
 
@@ -119,6 +123,7 @@ CALENDARS = Kind(
     items=Rules(kind="calendars", mergeable=True),
     containers=Rules(kind="calendar", homeless=True, keeps_loser=False),
     rights=OF_CALENDARS,
+    counted=("CalendarEvent",),
 )
 
 
@@ -130,6 +135,7 @@ TASKS = Kind(
     items=Rules(kind="tasks", mergeable=True),
     containers=Rules(kind="tasklist", homeless=True, keeps_loser=False),
     rights=OF_CALENDARS,
+    counted=("CalendarEvent", "Task"),
 )
 
 

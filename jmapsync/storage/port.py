@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.message import Measure
     from jmapsync.formats.objects import Patch
+    from jmapsync.formats.quota import Quota
     from jmapsync.ledger.record import Record
     from jmapsync.ledger.rows import FolderRow, Listed, Place
     from jmapsync.planner.model import Order, Version
@@ -484,6 +485,9 @@ class Remote(Protocol):
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders on items; receipts come in any order."""
+
+    async def quotas(self) -> Sequence[Quota] | None:
+        """Return the quotas of the account; None where the server states none."""
 
     async def finish(self) -> None:
         """Complete what an interrupted run was seen to have left half done; called in runs that may write.

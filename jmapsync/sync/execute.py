@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jmapsync.errors import Remedy
 from jmapsync.ledger.intents import announce, superseded
 from jmapsync.planner.model import Side, Verb
 from jmapsync.storage.port import Body, Bound, Done, Imported, Job, Kept, Receipt, Stale, Success
@@ -19,6 +20,7 @@ from jmapsync.sync.batches import Batches, Pace
 from jmapsync.sync.commit import Committer, Work
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.report import Problem
+from jmapsync.sync.room import PROBED, Room
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Executor(Struct):
     channel: Channel
     committer: Committer
     _pace: Pace
+    _room: Room
     _bound: set[str] = set()
     """The server's ids of emails that turned out to be local messages; see `port.Bound`."""
 
@@ -43,7 +46,8 @@ class Executor(Struct):
         committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.quarantine)
         if channel.codec is not None:
             committer.objects = Objects(channel.ledger, channel.codec)
-        return cls(channel, committer, Pace())
+        room = Room(channel.kind, channel.remote, channel.ledger, channel.clock, full=channel.options.full)
+        return cls(channel, committer, Pace(), room)
 
     async def run(self, works: Iterable[Work]) -> None:
         """Carry out changes; an item whose change fails is quarantined by name, and the others go on.
@@ -74,7 +78,9 @@ class Executor(Struct):
             else:
                 self.committer.quarantine.add(work.record, work.change.orders, body.why, body.remedy)
         ready = [work for work in ready if work.record.ref not in self._bound and self._is_kept(work)]
+        ready = await self._with_room(ready)
         await self._to_server([work for work in ready if work.remote is not None])
+        self._room.note(ready)
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
         await complete(self.committer.commit, ready)
@@ -90,6 +96,17 @@ class Executor(Struct):
         if not kept:
             self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
         return kept
+
+    async def _with_room(self, works: list[Work]) -> list[Work]:
+        """Return works without those that the server has no room for, which are quarantined with the figures."""
+        found = await self._room.admit(works)
+        if found.without_room:
+            with self.channel.ledger.transaction():
+                for work, why in found.without_room:
+                    self.committer.quarantine.add(work.record, work.change.orders, why, Remedy.ROOM)
+        for work in found.later:
+            self.committer.stale[work.change.key] = PROBED
+        return found.admitted
 
     def _without_bound(self, works: list[Work]) -> list[Work]:
         """Return works without those of emails that were just found to be local messages: these are planned again."""

@@ -2,8 +2,10 @@
 
 A refusal that only other content can fix waits for that. One that a person has to fix (rights, quota, a missing Trash) is tried
 again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
-A failure that passes with time is tried again by the next run. Nothing is tried twice by one run. What was stale in every round of
-a run is tried again with back-off: a server that says one thing and does another would be asked by each run for ever.
+A failure that passes with time is tried again by the next run. So is an item that the server has no room for: the quotas are read
+before it is sent (`sync.room`); other writes that it has no room for are tried every hour. Nothing is tried twice by one run.
+What was stale in every round of a run is tried again with back-off: a server that says one thing and does another would be asked by
+each run for ever.
 
 What could not be observed is no item yet: it is known by the server's id or by its path, and the next run asks for it again.
 """
@@ -84,6 +86,8 @@ class Quarantine(Struct):
         seen = self._fingerprint(record, orders)
         if remedy is Remedy.HUMAN:
             why = f"{why} (tried again every hour, or at once by sync --full)"
+        elif remedy is Remedy.ROOM:
+            why = f"{why}; it is sent by itself when there is room"
         self._tried[record.key] = seen
         self._keep(_item(record.key), self.label(record), why, remedy.value, key=record.key, seen=seen)
 
@@ -133,7 +137,7 @@ class Quarantine(Struct):
             return False
         if self.full or problem.seen != seen:
             return True
-        if problem.remedy == Remedy.HUMAN.value:
+        if problem.remedy == Remedy.HUMAN.value or (problem.remedy == Remedy.ROOM.value and not _sends_whole(orders)):
             return not 0 <= self.clock() - problem.last < HOUR
         if problem.remedy == STALE:
             return not 0 <= self.clock() - problem.last < min(HOUR, max(FIRST_PAUSE, problem.last - problem.since))
@@ -222,6 +226,11 @@ class Quarantine(Struct):
         )
         sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
         return "|".join((hashlib.sha256(circumstances.encode()).hexdigest()[:16], *sides))
+
+
+def _sends_whole(orders: Sequence[Order]) -> bool:
+    """Return whether a whole item is to be sent to the server."""
+    return any(order.side is Side.REMOTE and order.source is not None for order in orders)
 
 
 def _item(key: int) -> str:

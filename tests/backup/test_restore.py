@@ -291,10 +291,10 @@ def test_what_the_server_puts_off_is_tried_again_and_may_be_there_in_part(
 
 def test_what_the_server_refuses_for_good_is_named_and_tried_once(filled: Account, mirror: Mirror, server: DemoServer) -> None:
     wipe(filled)
-    server.faults.set_error.arm(SetError("overQuota"), only=["Email/import"])
+    server.faults.set_error.arm(SetError("forbidden"), only=["Email/import"])
     server.requests.clear()
     found = mirror.restore()
-    assert [one.why.partition(" (")[0] for one in found.report.problems] == ["the server refused it: overQuota"] * 5
+    assert [one.why.partition(" (")[0] for one in found.report.problems] == ["the server refused it: forbidden"] * 5
     assert len(server.requests.calls("Email/import")) == 3
     server.faults.set_error.disarm()
     assert mirror.restore().report.problems == []

@@ -19,6 +19,7 @@ from jmapsync.storage.jmap.mail.imports import Importer
 from jmapsync.storage.jmap.mail.listing import MailListing
 from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
+from jmapsync.storage.jmap.quota import read_quotas
 from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import ItemPage, Traits
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from jmapsync.formats.quota import Quota
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger.record import Record
@@ -123,6 +125,13 @@ class MailSide:
             receipts += await self._importer.write(made)
             receipts = await self._setter.retire(made, receipts)
         return receipts
+
+    async def quotas(self) -> Sequence[Quota] | None:
+        """Return the quotas of the account; None where the server offers none, or fails to answer for them alone."""
+        try:
+            return await read_quotas(self._client, self._account)
+        except MethodError:
+            return None
 
     async def finish(self) -> None:
         """Complete the imports that an interrupted run left half done."""

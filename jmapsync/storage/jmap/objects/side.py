@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.objects import MalformedError, encode
+from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import with_rights
 from jmapsync.storage.jmap.changes import changes_or_listing
@@ -18,6 +19,7 @@ from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
+from jmapsync.storage.jmap.quota import read_quotas
 from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import Body, Context, ItemPage, Traits
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
+    from jmapsync.formats.quota import Quota
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger.record import Record
@@ -139,6 +142,13 @@ class ObjectSide:
             return int(self._readers[1].owns(job.ref))
         data = job.body.data if job.body is not None else None
         return int(json.loads(data or b"{}").get("kind") == "group")
+
+    async def quotas(self) -> Sequence[Quota] | None:
+        """Return the quotas of the account; None where the server offers none, or fails to answer for them alone."""
+        try:
+            return await read_quotas(self._client, self._account)
+        except MethodError:
+            return None
 
     async def finish(self) -> None:
         """Do nothing: an object is written by one call."""

@@ -63,7 +63,7 @@ def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, st
     receipts = room.write(*(room.to_create(thing(case[0], f"uid-{number}")) for number in range(3)))
     assert sorted(type(receipt).__name__ for receipt in receipts) == ["Created", "Created", "Refused"]
     (refused,) = [receipt for receipt in receipts if isinstance(receipt, Refused)]
-    assert (refused.remedy, "overQuota" in refused.why) == (Remedy.HUMAN, True)
+    assert (refused.remedy, "overQuota" in refused.why) == (Remedy.ROOM, True)
 
 
 def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: Store, room: ObjectSideDriver) -> None:
