@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.app.ledger_check import checking_ledger
+from jmapsync.app.seen import read_seen, seen_to_json
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SOCKET
 from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.daemon.account_state import AccountState
@@ -126,6 +127,8 @@ class AccountHealth(Struct):
     """Messages that wait to be sent, and why."""
     scheduled: list[Problem] = []
     """Messages that are to be sent later, and when."""
+    seen: dict[str, Any] = {}
+    """What was last read of the quotas and the vacation reply."""
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC
     live: dict[str, Any] | None = None
@@ -174,6 +177,7 @@ class AccountHealth(Struct):
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
             "outbox": [{"item": one.item, "why": one.why} for one in self.outbox],
             "scheduled": [{"item": one.item, "why": one.why} for one in self.scheduled],
+            **seen_to_json(self.seen),
         }
         if self.error:
             body["error"] = self.error
@@ -247,6 +251,7 @@ def _answered(account: AccountConfig, question: Question | None, ending: float) 
 
 def _read_stored(account: AccountConfig, health: AccountHealth) -> AccountHealth:
     """Add what the files of an account's state directory say."""
+    health.seen = read_seen(account.state_dir)
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
     try:

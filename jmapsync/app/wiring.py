@@ -14,6 +14,7 @@ from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register
+from jmapsync.app.seen_refresh import refresh_seen
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
@@ -155,6 +156,8 @@ class OpenAccount(Struct):
                 self.ledger.set_note(SESSION, "")
             if client.session_flawed or is_gone:
                 client.expire_session()  # the next run may be given a sound one under the same state
+        if not self.dry and not run.report.error and not options.disk_only:
+            await refresh_seen(account, client, full=options.full)
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         if not self.dry and not run.report.error and (account.state_dir / OUTBOX).exists():
             from jmapsync.app.sending import send_waiting  # noqa: PLC0415  # most accounts have no outbox

@@ -38,6 +38,7 @@ COMMANDS = {
     "sendmail": "Send a message from standard input.",
     "status": "Show the state of the accounts.",
     "sync": "Synchronize once.",
+    "vacation": "Show or change the vacation reply.",
     "verify": "Prove that the mirror is complete.",
 }
 """What each command is for, in a line. Each is the function of its name, mostly in the module of that name."""

@@ -56,21 +56,29 @@ def _print(health: AccountHealth) -> None:
     say(f"{health.name}{' (a run is active)' if health.running and not health.live else ''}")
     for line in _live(health.live) if health.live else map(_progress, health.progress):
         say(f"  {line}")
+    from jmapsync.app.seen import lines_of  # noqa: PLC0415
+
+    for line in lines_of(health.seen):
+        say(f"  {line}")
     for kind, found in health.kinds.items():
-        say(f"  {kind}: {found.unavailable or _last_run(found)}")
-        if found.why and found.last_attempt:
-            say(f"    last success: {_local(found.last_success) if found.last_success else 'never'}")
-        if found.last_run:
-            waiting = f", {found.waiting:,} waiting" if found.waiting else ""
-            say(f"    {found.here:,} here, {found.on_server:,} on the server{waiting}")
-        if found.suspended:
-            say(f"    suspended: {found.suspended}")
-        if found.conflicts:
-            say(f"    {found.conflicts:,} lost a conflict; see: jmapsync conflicts")
-        for path in found.detached:
-            say(f"    detached: {path}: excluded from the mirror; its files stay")
-        for problem in found.problems:
-            say(f"    quarantined: {problem.item}: {problem.why}")
+        _print_kind(kind, found)
+
+
+def _print_kind(kind: str, found: KindHealth) -> None:
+    say(f"  {kind}: {found.unavailable or _last_run(found)}")
+    if found.why and found.last_attempt:
+        say(f"    last success: {_local(found.last_success) if found.last_success else 'never'}")
+    if found.last_run:
+        waiting = f", {found.waiting:,} waiting" if found.waiting else ""
+        say(f"    {found.here:,} here, {found.on_server:,} on the server{waiting}")
+    if found.suspended:
+        say(f"    suspended: {found.suspended}")
+    if found.conflicts:
+        say(f"    {found.conflicts:,} lost a conflict; see: jmapsync conflicts")
+    for path in found.detached:
+        say(f"    detached: {path}: excluded from the mirror; its files stay")
+    for problem in found.problems:
+        say(f"    quarantined: {problem.item}: {problem.why}")
 
 
 def _live(live: dict[str, Any]) -> Iterator[str]:
