@@ -9,6 +9,8 @@ from msgspec import Struct
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.mailbox_list import paths_of, read_mailboxes
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
+from jmapsync.app.seen import quota_texts, vacation_text
+from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.app.unsupported_config import missing_for_kind
@@ -64,6 +66,10 @@ class Checkup(Struct):
     mailboxes: list[Mailbox] = []
     identities: list[Identity] = []
     """Whom the user may send as."""
+    quotas: list[str] = []
+    """What is used and what may be, in words."""
+    vacation: str = ""
+    """Whether a vacation reply is sent; nothing while it is off."""
     collections: dict[str, list[str]] = {}
     """The names of address books and calendars, by kind."""
     disks: dict[str, list[str]] = {}
@@ -97,6 +103,8 @@ async def check_account(account: AccountConfig) -> Checkup:
             session = await client.session()
             _note_offer(found, session)
             found.identities = await _identities(account, client, session)
+            seen = await read_now(account, client)
+            found.quotas, found.vacation = quota_texts(seen), vacation_text(seen)
             for kind in account.kinds:
                 await _check_kind(found, account, kind, client, session)
             found.accounts = await accounts_of_session(account, client, session)

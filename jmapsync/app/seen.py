@@ -70,11 +70,21 @@ def seen_to_json(seen: dict[str, Any]) -> dict[str, Any]:
 
 def lines_of(seen: dict[str, Any]) -> list[str]:
     """Return what `status` prints of them: each quota, and the vacation reply while it is switched on."""
-    quota, vacation = seen.get(QUOTA, {"quotas": []}), seen.get(VACATION)
-    found = [f"quota: {one['text']}, read {_when(quota)}" for one in quota["quotas"]]
-    if vacation is not None and vacation["enabled"]:
-        found.append(f"vacation reply: {state_of(vacation, datetime.now(UTC))}, read {_when(vacation)}")
+    found = [f"quota: {text}, read {_when(seen[QUOTA])}" for text in quota_texts(seen)]
+    if state := vacation_text(seen):
+        found.append(f"vacation reply: {state}, read {_when(seen[VACATION])}")
     return found
+
+
+def quota_texts(seen: dict[str, Any]) -> list[str]:
+    """Return what was read of each quota, in words."""
+    return [one["text"] for one in seen.get(QUOTA, {"quotas": []})["quotas"]]
+
+
+def vacation_text(seen: dict[str, Any]) -> str:
+    """Return whether a vacation reply is sent, in words; nothing while it is switched off or not known."""
+    vacation = seen.get(VACATION)
+    return state_of(vacation, datetime.now(UTC)) if vacation is not None and vacation["enabled"] else ""
 
 
 def _when(one: dict[str, Any]) -> str:

@@ -28,14 +28,17 @@ _DAY = 86_400
 
 async def refresh_seen(account: AccountConfig, client: Client, *, full: bool) -> None:
     """Read what is older than it is to be shown. A failure is stored in place of it: the run itself does not depend on it."""
-    seen, found = read_seen(account.state_dir), dict[str, dict[str, Any]]()
-    if full or _is_due(seen, QUOTA):
-        found[QUOTA] = await _quotas(account, client)
-    if full or _is_due(seen, VACATION):
-        found[VACATION] = await _vacation(account, client)
+    seen = read_seen(account.state_dir)
+    due = {name: read for name, read in _READ.items() if full or _is_due(seen, name)}
+    found = {name: await read(account, client) for name, read in due.items()}
     if found:
         with suppress(OSError):  # the state folder of a disk that is full: the run says so itself
             write_seen(account.state_dir, **found)
+
+
+async def read_now(account: AccountConfig, client: Client) -> dict[str, dict[str, Any]]:
+    """Return what is stored of a server, read now."""
+    return {name: await read(account, client) for name, read in _READ.items()}
 
 
 def _is_due(seen: Mapping[str, Any], name: str) -> bool:
@@ -68,3 +71,7 @@ async def _account(account: AccountConfig, client: Client, *capabilities: str) -
             with suppress(UnsupportedError):
                 return session.account_for(capability, account.account_id)
     return None
+
+
+_READ = {QUOTA: _quotas, VACATION: _vacation}
+"""How each is read."""

@@ -48,7 +48,7 @@ def print_checkup(found: Checkup) -> None:
         width = max(len(box.path) for box in found.mailboxes)
         for box in found.mailboxes:
             say(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
-    _print_identities(found.identities)
+    _print_account(found)
     for kind, names in found.collections.items():
         say(f"  {kind:10} {len(names)}: {', '.join(names)}")
     _print_accounts(found)
@@ -81,11 +81,16 @@ def _offers(found: Checkup, *, there: bool) -> str:
     return ", ".join(kind for kind, how in found.kinds.items() if bool(how) is there) or "nothing"
 
 
-def _print_identities(identities: list[Identity]) -> None:
-    if identities:
-        say(f"  send as    {len(identities)}:")
-    for one in identities:
+def _print_account(found: Checkup) -> None:
+    """Print what is the account's as a whole: identities, quotas, the vacation reply while it is on."""
+    if found.identities:
+        say(f"  send as    {len(found.identities)}:")
+    for one in found.identities:
         say(f"    {'; '.join([one.label, *_settings(one)])}")
+    for quota in found.quotas:
+        say(f"  quota      {quota}")
+    if found.vacation:
+        say(f"  vacation   the reply is {found.vacation}")
 
 
 def _settings(one: Identity) -> Iterator[str]:

@@ -49,6 +49,18 @@ class TestAServerThatAnswers:
             "    old@example.com; may be deleted\n"
         ) in done.out
 
+    def test_shows_quotas_and_a_vacation_reply_that_is_on(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        account = server.account
+        account.allowance.octets, account.allowance.messages = 10_000_000, 12
+        account.vacation |= {"isEnabled": True, "toDate": "2020-01-01T12:00:00Z"}
+        done = jmapsync("check")
+        assert done.code == 0
+        size = sum(email.size for email in account.emails.values())
+        assert f"  quota      {size / 1000:.1f} kB of 10.0 MB used (0%) (Mail octets)\n" in done.out
+        assert "  quota      12 of 12 messages used (100%) (Mail count); full\n" in done.out
+        assert "  vacation   the reply is on, but not sent any more: it ended 2020-01-01 " in done.out
+        assert not home.state.exists()
+
     def test_changes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         before = server.account.version
         assert jmapsync("check").code == 0

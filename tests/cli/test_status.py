@@ -43,6 +43,48 @@ class TestStatus:
         assert (mail["conflicts"], mail["problems"], mail["suspended"]) == (0, [], None)
         assert mail["last_run"].endswith("+00:00")
 
+    def test_shows_the_quotas_as_the_last_run_read_them(self, jmapsync: Command, server: DemoServer) -> None:
+        allowance = server.account.allowance
+        allowance.octets, allowance.messages = 10**12, 12
+        jmapsync("sync")
+        server.stop()
+        done = jmapsync("status")
+        assert done.code == 0
+        assert " of 1.0 TB used (0%) (Mail octets), read 2" in done.out
+        assert "  quota: 12 of 12 messages used (100%) (Mail count); full, read 2" in done.out
+        quota = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["quota"]
+        used = sum(email.size for email in server.account.emails.values())
+        assert quota["quotas"][0] == {
+            "id": "q-octets",
+            "name": "Mail octets",
+            "resource": "octets",
+            "used": used,
+            "limit": 10**12,
+            "soft_limit": None,
+            "warn_limit": 9 * 10**11,
+            "scope": "account",
+            "types": ["Email"],
+            "text": quota["quotas"][0]["text"],
+            "near": False,
+        }
+        assert (quota["quotas"][1]["near"], quota["error"]) == (True, None)
+        assert quota["seen"].endswith("+00:00")
+
+    def test_names_what_waits_for_room(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        jmapsync("sync")
+        server.account.allowance.messages = 12
+        (home.mail / "INBOX/new/1.x.y").write_bytes(b"Subject: one too many\n\nbody\n")
+        assert jmapsync("sync").code == 3
+        done = jmapsync("status")
+        assert done.code == 3
+        assert (
+            "waits for room on the server: 0 messages are left, 12 of 12 messages used (100%) (Mail count); it is sent by"
+            in done.out
+        )
+        server.account.allowance.messages = 13
+        assert jmapsync("sync").code == 0
+        assert jmapsync("status").code == 0
+
     def test_names_folders_that_are_left_out_by_now(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         home.configure(mail='exclude = ["Lists"]')
