@@ -160,7 +160,7 @@ def test_is_read_by_runs_now_and_then_only(jmapsync: Command, home: Home, server
 @pytest.mark.parametrize(
     "stored", [b"", b"[]", b"\xff", b'{"vacation": {"at": 1}, "quota": {"at": 1, "quotas": [1]}}', b'{"quota": 1}']
 )
-def test_a_damaged_note_of_what_was_seen_is_as_none(jmapsync: Command, home: Home, stored: bytes) -> None:
+def test_a_malformed_note_of_what_was_seen_is_as_none(jmapsync: Command, home: Home, stored: bytes) -> None:
     jmapsync("sync")
     (home.state / "server.json").write_bytes(stored)
     assert jmapsync("status").code == 0
