@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.mailbox_list import paths_of, read_mailboxes
-from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.seen import quota_texts, vacation_text
 from jmapsync.app.seen_refresh import read_now
+from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.app.unsupported_config import missing_for_kind

@@ -12,9 +12,9 @@ from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.identity import identified, pin_of
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
+from jmapsync.app.seen_refresh import refresh_seen
 from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register
-from jmapsync.app.seen_refresh import refresh_seen
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL

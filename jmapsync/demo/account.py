@@ -14,8 +14,8 @@ from jmapsync.demo.identity_methods import CYRUS_TEXT, VACATION_DEFAULTS
 from jmapsync.demo.james import FOLDERS, INBOX_ORDER
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
-from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.quota_methods import Allowance
+from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.store import Backup, Store
 from jmapsync.demo.threads import Threads
 
