@@ -43,6 +43,19 @@ class _AccountOrPath(_Accounts):
         return super().shell_complete(ctx, param, incomplete) or FILE.shell_complete(ctx, param, incomplete)
 
 
+class _AccountOrAction(_Accounts):
+    """The name of an account, or what is to be done with it."""
+
+    def __init__(self, *actions: str) -> None:
+        """Complete these actions too."""
+        self._actions = actions
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names of accounts and the actions that begin so."""
+        found = [] if ctx.params.get(param.name or "") else super().shell_complete(ctx, param, incomplete)
+        return found + _items((action, "") for action in self._actions if action.startswith(incomplete))
+
+
 class _Place(Completed):
     """A path, which the shell itself completes; unlike `click.Path` it is not checked here."""
 
@@ -90,6 +103,7 @@ class _Ids(Completed):
 
 ACCOUNT = _Accounts()
 ACCOUNT_OR_PATH = _AccountOrPath()
+ACCOUNT_OR_ACTION = _AccountOrAction("show", "on", "off")
 FILE = _Place("file")
 DIRECTORY = _Place("dir")
 KIND_LIST = _Kinds()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.output import say, say_json
+from jmapsync.cli.parameters import ACCOUNT_OR_ACTION, FILE
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ _MOST = 1 << 20
 
 
 @click.command()
-@click.argument("words", metavar="[ACCOUNT] [show | on | off]", nargs=-1)
+@click.argument("words", metavar="[ACCOUNT] [show | on | off]", type=ACCOUNT_OR_ACTION, nargs=-1)
 @click.option("--subject", metavar="S", help='Subject of the reply; "" leaves it to the server.')
-@click.option("--file", "text_file", metavar="F", help="File with the text of the reply; - is standard input.")
-@click.option("--html", "html_file", metavar="F", help="File with the text as HTML.")
+@click.option("--file", "text_file", type=FILE, metavar="F", help="File with the text of the reply; - is standard input.")
+@click.option("--html", "html_file", type=FILE, metavar="F", help="File with the text as HTML.")
 @click.option("--no-html", is_flag=True, help="Remove the text as HTML.")
 @click.option("--from", "begins", metavar="D", help='When it begins, in the local zone; a date is its beginning, "" at once.')
 @click.option("--until", "ends", metavar="D", help='When it ends, in the local zone; a date is its end, "" never.')

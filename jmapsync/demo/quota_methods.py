@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.dialect import MAIL
 from jmapsync.demo.problems import JsonObject, MethodError, SetError
 from jmapsync.demo.standard import GetArguments, QueryArguments, checked_properties, get_result, query_window, requested_ids
 
@@ -55,6 +56,8 @@ def get_quotas(context: Context, arguments: GetArguments) -> JsonObject:
     vendor = account.dialect.quota == "cyrus"
     with account.lock:
         quotas = {one["id"]: one for one in _quotas(account)}
+    if account.dialect.quota == "cyrus312" and MAIL not in context.using:  # it lists those for the types that are in use
+        quotas = {}
     names = checked_properties(arguments.properties, _VENDOR_PROPERTIES if vendor else _PROPERTIES)
     ids, not_found = requested_ids(context, arguments.ids, _TYPE, quotas)
     found = [{name: quotas[one][name] for name in names if name in quotas[one]} for one in ids if one in quotas]

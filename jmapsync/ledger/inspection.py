@@ -112,6 +112,8 @@ def _read_folder(row: tuple[Any, ...]) -> None:
 
 def _read_meta(row: tuple[Any, ...]) -> None:
     name, value = row
+    if ": " in name:  # of one item of a kind, as `made mail: ID`: its value is a mark that nothing is read from
+        return
     expected = _NOTES.get(name.partition(":")[0].partition(" ")[0])
     if value and expected is float:
         float(value)

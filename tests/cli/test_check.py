@@ -61,6 +61,14 @@ class TestAServerThatAnswers:
         assert "  vacation   the reply is on, but not sent any more: it ended 2020-01-01 " in done.out
         assert not home.state.exists()
 
+    def test_finds_nothing_wrong_with_a_ledger_after_a_run_that_made_something(self, jmapsync: Command, home: Home) -> None:
+        jmapsync("sync")
+        for number in range(8):
+            (home.mail / f"INBOX/new/{number}.x.y").write_bytes(f"Subject: {number}\n\nbody\n".encode())
+        assert jmapsync("sync").code == 0
+        done = jmapsync("check")
+        assert (done.code, done.err) == (0, "")
+
     def test_changes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         before = server.account.version
         assert jmapsync("check").code == 0

@@ -76,6 +76,11 @@ def test_commands_and_their_descriptions(complete: Completion) -> None:
     assert complete("sy", shell="fish") == [f"plain,sync\t{COMMANDS['sync']}"]
 
 
+def test_the_account_and_then_the_action_of_vacation(complete: Completion) -> None:
+    assert complete("vacation", "") == ["plain,home", "plain,show", "plain,on", "plain,off"]
+    assert complete("vacation", "home", "o") == ["plain,on", "plain,off"]
+
+
 def test_accounts_that_were_not_given_yet(complete: Completion, home: Home) -> None:
     home.configure(more="[accounts.second]\n[accounts.third]")
     assert complete("sync", "") == ["plain,home", "plain,second", "plain,third"]

@@ -115,6 +115,20 @@ class Cyrus:
         with imaplib.IMAP4("127.0.0.1", self.imap_port) as client:
             client.login(name, password)  # the first login creates the folders
 
+    def deliver(self, user: str, message: str, sender: str) -> None:
+        """Deliver a message by LMTP, through the user's Sieve script; where it is to be sent on, it was when this returns."""
+        self._run_inside(f'exec /usr/lib/cyrus/bin/deliver -C {HOME}/imapd.conf -r "$1" "$2"', sender, user, stdin=message)
+
+    def set_quota(self, user: str, *, kilobytes: int | None = None, messages: int | None = None) -> None:
+        """Set the quota of a user's mail by IMAP (RFC 9208); None is any amount."""
+        given = (("STORAGE", kilobytes), ("MESSAGE", messages))
+        limits = " ".join(f"{name} {number}" for name, number in given if number is not None)
+        with imaplib.IMAP4("127.0.0.1", self.imap_port) as client:
+            client.login("admin", _ADMIN_PASSWORD)
+            status, answer = client.setquota(f"user/{user}", f"({limits})")
+        if status != "OK":
+            raise CyrusError(f"The quota of {user} was not set: {answer!r}")
+
     def stop(self) -> None:
         """Stop the server in good order and keep its data. A stopped server is left alone."""
         if self._process is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.quota import quotas_in
 from jmapsync.jmap.wire import Call
+from jmapsync.kinds import KINDS
 from jmapsync.storage.jmap.caller import Caller
 
 if TYPE_CHECKING:
@@ -35,4 +36,6 @@ async def read_quotas(client: Client, account: Account) -> Sequence[Quota] | Non
     if not capability:
         return None
     call = Call("Quota/get", {"accountId": account.id, "ids": None}, "quotas")
-    return quotas_in((await Caller(client, account, capability).call([call])).get(call))
+    # Cyrus 3.12 lists the quotas for those data types only whose capabilities are in `using`.
+    types = dict.fromkeys(name for kind in KINDS.values() for name in kind.capabilities)
+    return quotas_in((await Caller(client, account, capability, *types).call([call])).get(call))
