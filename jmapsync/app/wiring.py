@@ -156,17 +156,15 @@ class OpenAccount(Struct):
                 self.ledger.set_note(SESSION, "")
             if client.session_flawed or is_gone:
                 client.expire_session()  # the next run may be given a sound one under the same state
-        is_sound = not self.dry and not run.report.error
-        if is_sound and not options.disk_only:
+        if not self.dry and not run.report.error and not options.disk_only:
             await refresh_seen(self.account, client, full=options.full)
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
-        if is_sound:
-            await self._send_waiting(run.report)
+        await self._send_waiting(run.report)
         return run.report
 
     async def _send_waiting(self, report: AccountReport) -> None:
-        """Send what waits in the outbox."""
-        if (self.account.state_dir / OUTBOX).exists():
+        """Send what waits in the outbox, unless the run failed as a whole."""
+        if not self.dry and not report.error and (self.account.state_dir / OUTBOX).exists():
             from jmapsync.app.sending import send_waiting  # noqa: PLC0415  # most accounts have no outbox
 
             await send_waiting(self.account, self.client, report)
