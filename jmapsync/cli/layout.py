@@ -37,3 +37,13 @@ def message(text: str) -> list[str]:
 
 def _wrapped(text: str, columns: int, indent: str) -> list[str]:
     return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def indented(text: str, depth: int) -> list[str]:
+    """Return a text as lines that fit, further lines two columns deeper."""
+    text, columns = one_line(text), width()
+    if not columns:
+        return [f"{' ' * depth}{text}"]
+    return textwrap.wrap(
+        text, columns, initial_indent=" " * depth, subsequent_indent=" " * (depth + 2), break_on_hyphens=False
+    ) or [text]

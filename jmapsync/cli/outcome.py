@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jmapsync.cli.layout import indented, message, width
 from jmapsync.cli.output import say
 from jmapsync.sync.report import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jmapsync.cli.settings import Settings
-    from jmapsync.sync.report import AccountReport, RunReport
+    from jmapsync.sync.report import AccountReport, Planned, RunReport
 
 
 def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, results: bool = True) -> None:
@@ -19,10 +22,13 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
         for kind, report in account.kinds.items():
             here = f"{name} {kind}"
             synced = report.state.value == "synced"
-            for message in report.messages:
-                printed.append(message)
-                if results or not synced:
-                    say(f"{here}: {message}", err=not synced)
+            planned = {step.message for step in report.planned}
+            for text in report.messages:
+                printed.append(text)
+                if text not in planned and (results or not synced):
+                    say(f"{here}: {text}", err=not synced)
+            if results and report.planned:
+                say(*plan_lines(here, report.planned), err=not synced)
             for problem in report.problems:
                 say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
             if report.conflicts:
@@ -31,6 +37,24 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
                 say(f"{here}: {report.summary} ({_costs(account)})")
         if account.error and account.error not in printed:
             say(f"{name}: {account.error}", err=True)
+
+
+def plan_lines(here: str, planned: Sequence[Planned]) -> list[str]:
+    """Return what a dry run foresees, by folder: on a terminal below headings, elsewhere one line a step."""
+    by_folder: dict[str, list[Planned]] = {}
+    for step in planned:
+        by_folder.setdefault(step.folder, []).append(step)
+    found = []
+    for folder in sorted(by_folder):
+        steps = by_folder[folder]
+        if not width():
+            found += [": ".join(filter(None, (here, folder, "; ".join([step.message, *step.changes])))) for step in steps]
+            continue
+        found += message(f"{here}: {folder or 'in no folder'} ({len(steps):,})")
+        for step in steps:
+            found += indented(step.message, 2)
+            found += [line for change in step.changes for line in indented(change, 6)]
+    return found
 
 
 def _costs(account: AccountReport) -> str:

@@ -79,6 +79,21 @@ class Problem(Struct, frozen=True):
     why: str
 
 
+class Planned(Struct, frozen=True):
+    """One step that a dry run foresees."""
+
+    message: str
+    """What would be done to which item on which side, and why."""
+    folder: str
+    """The containers of the item, by name."""
+    changes: list[str] = []
+    """What the step changes of an item that is there: its containers, properties of a card or an event."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `sync --json`."""
+        return {"sentence": self.message, "folder": self.folder, "changes": self.changes}
+
+
 class KindReport(Struct):
     """What a run did for one kind of one account."""
 
@@ -95,6 +110,8 @@ class KindReport(Struct):
     foretold: BothSides = field(default_factory=BothSides)
     """What a dry run would write to each side."""
     foretold_folders: BothSides = field(default_factory=BothSides)
+    planned: list[Planned] = []
+    """In a dry run, what would be done to items; each message is among `messages` too."""
     exit_code: ExitCode = ExitCode.IN_SYNC
     why: str = ""
     """Why it was not brought to its end."""
@@ -144,7 +161,7 @@ class KindReport(Struct):
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `sync --json`."""
-        return {
+        body: dict[str, Any] = {
             "state": self.state.value,
             "exit_code": int(self.exit_code),
             "reason": self.reason,
@@ -156,6 +173,9 @@ class KindReport(Struct):
             "sentences": self.messages,
             "detached": self.detached,
         }
+        if self.planned:
+            body["plan"] = [step.to_json() for step in self.planned]
+        return body
 
 
 class AccountReport(Struct):

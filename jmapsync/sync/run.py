@@ -7,20 +7,18 @@ rounds, and what is left then is quarantined by name. A crash needs no code of i
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode
 from jmapsync.ledger.plan_table import Step
 from jmapsync.sync.execute import Executor, problems_of
-from jmapsync.sync.plan_round import PAGE, RoundPlan, where
+from jmapsync.sync.plan_round import RoundPlan
 from jmapsync.sync.report import State
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.planner.model import Order
     from jmapsync.sync.channel import Channel
     from jmapsync.sync.observe import Observer
     from jmapsync.sync.report import KindReport
@@ -52,7 +50,9 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
         planned = RoundPlan.of(channel)
         channel.guard.check(planned.tally, allow=_may_delete(channel), dry=channel.options.dry)
         if channel.options.dry:
-            await _describe(channel, planned)
+            from jmapsync.sync.describe import describe_plan  # noqa: PLC0415  # other runs need none of it
+
+            await describe_plan(channel, planned)
             break
         planned.keep_agreed()
         if not planned.has_work:
@@ -81,29 +81,6 @@ def _may_delete(channel: Channel) -> bool:
     """Return whether a person allowed what the guard suspended."""
     options = channel.options
     return options.allow_deletes and (not options.kinds or channel.kind.name in options.kinds)
-
-
-async def _describe(channel: Channel, planned: RoundPlan) -> None:
-    """Say what a run would do, one line a step with its reason: what deletes comes last."""
-    planned.name_hidden()
-    channel.report.messages += channel.containers.describe(planned.containers)
-    followed: list[str] = []
-    for step in (Step.WRITE, Step.DELETE):
-        works = planned.works(step, {})
-        while page := list(islice(works, PAGE)):
-            names = await channel.names.all_of([work.record for work in page])
-            for work in page:
-                for orders, messages in ((work.change.orders, channel.report.messages), (work.change.then, followed)):
-                    for order in orders:
-                        messages.append(describe(names[work.change.key], order))
-                        channel.report.foretold.of(order.side).add(order.verb)
-        channel.report.messages += followed
-        followed.clear()
-
-
-def describe(name: str, order: Order) -> str:
-    """Return what an order would do, and why, in one line."""
-    return f"{order.verb.value} {name} {where(order.side)}: {order.reason}"
 
 
 async def _conclude(channel: Channel) -> KindReport:

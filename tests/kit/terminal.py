@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
+import struct
+import termios
 import threading
 import time
 from typing import TYPE_CHECKING, Self
@@ -19,8 +22,10 @@ PATIENCE = 60.0
 class Terminal:
     """Made for a program, which gets `end`. A thread reads all the while, so that the program never waits for a reader."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int = 0) -> None:
         self._reader, self.end = pty.openpty()
+        if columns:
+            fcntl.ioctl(self.end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         self._shown = b""
         self._change = threading.Condition()
         self._is_open = True
