@@ -39,6 +39,10 @@ CAPABILITIES = {
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
 
 
+_MAILED = "the server mails the participants of events that you change (send_invitations = true)"
+_NOT_MAILED = "no invitations and no answers are mailed (send_invitations = false)"
+
+
 class Mailbox(Struct, frozen=True):
     """One mailbox of the server."""
 
@@ -72,6 +76,8 @@ class Checkup(Struct):
     """Whether a vacation reply is sent; nothing while it is off."""
     collections: dict[str, list[str]] = {}
     """The names of address books and calendars, by kind."""
+    invitations: str = ""
+    """Whether the participants of events are mailed; nothing without calendars."""
     disks: dict[str, list[str]] = {}
     """By kind: how the file system of its root differs from a Unix one."""
     adoption: str = ""
@@ -171,6 +177,8 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
     else:
         found.account_id = found.account_id or theirs.id
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
+    if kind == "calendars" and account.calendars is not None:
+        found.invitations = _MAILED if account.calendars.send_invitations else _NOT_MAILED
 
 
 async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:

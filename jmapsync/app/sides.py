@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from jmapsync.app.account import Sides
 from jmapsync.app.state_paths import SPOOL
-from jmapsync.config import ContactsConfig, MailConfig
+from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.kinds import KINDS, MAIL
@@ -45,11 +45,22 @@ def require(kind: str, account: AccountConfig, session: Session) -> Account:
     return theirs
 
 
-def sides_of(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
-    """Return both sides of one kind. Raises UnsupportedError where the server does not offer it, AccountGoneError."""
+def sides_of(
+    config: KindConfig,
+    account: AccountConfig,
+    client: Client,
+    session: Session,
+    *,
+    dry: bool,
+    unmailed: frozenset[int] | None = None,
+) -> Sides:
+    """Return both sides of one kind. Raises UnsupportedError where the server does not offer it, AccountGoneError.
+
+    `unmailed` are the keys of new events that nobody is invited to, None where nobody is to be mailed whatever is configured.
+    """
     if isinstance(config, MailConfig):
         return _mail(config, account, client, session, dry=dry)
-    return _objects(config, account, client, session, dry=dry)
+    return _objects(config, account, client, session, dry=dry, unmailed=unmailed)
 
 
 def _directed(kind: Kind, config: KindConfig) -> Kind:
@@ -88,7 +99,9 @@ def _tags(config: NotmuchConfig, name: str, tree: Tree, *, dry: bool) -> TagSide
     return TagSide(tree, name, TagRules(config.config, config.mailboxes, tuple(config.tags.items()), config.ignore), dry=dry)
 
 
-def _objects(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
+def _objects(
+    config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool, unmailed: frozenset[int] | None
+) -> Sides:
     from jmapsync.formats.codec import codec_of  # noqa: PLC0415  # mail alone needs none of it
     from jmapsync.storage.jmap.objects import ObjectSide, dialect_for  # noqa: PLC0415
     from jmapsync.storage.vdir.side import VdirSide  # noqa: PLC0415
@@ -97,8 +110,10 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
     codec = codec_of(kind.name, vcard_version=config.vcard_version if isinstance(config, ContactsConfig) else "3.0")
     theirs = require(kind.name, account, session)
     dialect = dialect_for(kind.name, session, theirs)
+    allowed = isinstance(config, CalendarsConfig) and config.send_invitations
+    remote = ObjectSide(client, theirs, dialect, codec, unmailed if allowed else None)
     return Sides(
         _directed(kind, config),
         theirs.id,
-        ObjectPair(VdirSide(config.path, kind.name, codec, dry=dry), ObjectSide(client, theirs, dialect, codec), codec),
+        ObjectPair(VdirSide(config.path, kind.name, codec, dry=dry), remote, codec),
     )

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.identity import identified, pin_of
+from jmapsync.app.invitations import note_first_run, unmailed_events
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.seen_refresh import refresh_seen
@@ -141,6 +142,7 @@ class OpenAccount(Struct):
             await run.run(self._sides(run, session), client.together)
             await self._skip_withdrawn(run, session)
             if not self.dry:
+                note_first_run(self.ledger, run.report)
                 _keep_session(self.ledger, await client.session())
                 if options.full or not self.audited:
                     self.ledger.set_note(AUDITED, str(int(time.time())))
@@ -231,7 +233,8 @@ class OpenAccount(Struct):
         found = []
         for config in self.kinds:
             try:
-                found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
+                unmailed = unmailed_events(self.ledger, config.kind)
+                found.append(sides_of(config, self.account, self.client, session, dry=self.dry, unmailed=unmailed))
             except UnsupportedError as error:
                 self._pass_over(run, config.kind, error, session)
         return found

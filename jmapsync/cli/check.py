@@ -51,6 +51,8 @@ def print_checkup(found: Checkup) -> None:
     _print_account(found)
     for kind, names in found.collections.items():
         say(f"  {kind:10} {len(names)}: {', '.join(names)}")
+        if kind == "calendars":
+            say(f"             {found.invitations}")
     _print_accounts(found)
     for kind, remarks in found.disks.items():
         for remark in remarks:

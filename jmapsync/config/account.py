@@ -26,7 +26,7 @@ from jmapsync.text import command
 if TYPE_CHECKING:
     from jmapsync.config.reader import Reader
 
-PlainKind = TypeVar("PlainKind", CalendarsConfig, TasksConfig, SieveConfig)
+PlainKind = TypeVar("PlainKind", TasksConfig, SieveConfig)
 
 _SECRETS = ("password_command", "password_file", "credential", "keyring", "password")
 _LONGEST_NAME = 100
@@ -62,7 +62,7 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         direction=direction,
         mail=_read_mail(reader.table("mail"), direction),
         contacts=_read_contacts(reader.table("contacts"), direction),
-        calendars=_read_plain(reader.table("calendars"), direction, CalendarsConfig),
+        calendars=_read_calendars(reader.table("calendars"), direction),
         tasks=_read_plain(reader.table("tasks"), direction, TasksConfig),
         sieve=_read_plain(reader.table("sieve"), direction, SieveConfig),
     )
@@ -208,6 +208,18 @@ def _read_contacts(reader: Reader | None, direction: Direction) -> ContactsConfi
     )
     reader.close()
     return contacts
+
+
+def _read_calendars(reader: Reader | None, direction: Direction) -> CalendarsConfig | None:
+    if reader is None:
+        return None
+    calendars = CalendarsConfig(
+        path=_root(reader),
+        direction=reader.choice("direction", Direction, direction),
+        send_invitations=reader.flag("send_invitations", default=False),
+    )
+    reader.close()
+    return calendars
 
 
 def _read_plain(reader: Reader | None, direction: Direction, plain: type[PlainKind]) -> PlainKind | None:

@@ -84,6 +84,9 @@ class CalendarsConfig(KindConfig, frozen=True, kw_only=True):
     """Events of an account, as `.ics` files; each calendar is a directory below `path`."""
 
     kind: ClassVar[str] = "calendars"
+    send_invitations: bool = False
+    """Let the server mail the participants of events that you change: invitations, updates and cancellations of your own
+    events, and your answers to others. The events of the first run, of `restore` and those that are over are never mailed about."""
 
 
 class TasksConfig(KindConfig, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ class Pim:
         report = asyncio.run(App(load(self.config)).sync()).accounts["home"]
         assert not report.error
         for kind, one in report.kinds.items():
-            assert (one.state.value, one.problems) == ("synced", []), (kind, one.messages)
+            assert (one.state.value, one.problems) == ("synced", []), (kind, one.messages, one.problems)
         return report
 
     def sync(self, kind: Kind) -> KindReport:

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.objects import Object
     from jmapsync.storage.jmap.objects.get import Reader
+    from jmapsync.storage.jmap.objects.mailing import Mailing
     from jmapsync.storage.jmap.objects.sending import Sender
 
 
 class Creator:
     """Creates objects of one kind."""
 
-    def __init__(self, reader: Reader, sender: Sender) -> None:
+    def __init__(self, reader: Reader, sender: Sender, mailing: Mailing) -> None:
         """Prepare."""
         self._reader = reader
         self._sender = sender
+        self._mailing = mailing
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create objects and return a receipt for each, in no particular order."""
@@ -52,7 +54,8 @@ class Creator:
             try:
                 if item.get("uid") in taken:
                     raise UnsentError.refused(job, f"the server has something else under its uid {item['uid']}", Remedy.LATER)
-                sent.append(Sent(job, await self._sender.item(job, item, ahead)))
+                body = await self._sender.item(job, item, ahead)
+                sent.append(Sent(job, body, invites=await self._mailing.is_due(job.order.key, None, item)))
             except UnsentError as unsent:
                 receipts.append(unsent.receipt)
         for some in await self._sender.split(sent):
@@ -67,7 +70,7 @@ class Creator:
 
     async def _send(self, some: Sequence[Sent]) -> list[Receipt]:
         create = {_name(one): one.body for one in some}
-        call = self._sender.set(create=create)
+        call = self._sender.set(create=create, invites=some[0].invites)
         back = await self._reader.gets([f"#{name}" for name in create], "back")
         try:
             response = await self._reader.call([call, *back], repeatable=False)
@@ -101,10 +104,13 @@ class Creator:
         for one in mistaken:
             data = one.job.body.data if one.job.body is not None else None
             try:
-                sent.append(Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}")), otherwise=True))
+                body = await self._sender.item(one.job, json.loads(data or b"{}"))
+                sent.append(Sent(one.job, body, otherwise=True, invites=one.invites))
             except UnsentError as unsent:
                 receipts.append(unsent.receipt)
-        return receipts + (await self._send(sent) if sent else [])
+        for some in await self._sender.split(sent):
+            receipts += await self._send(some)
+        return receipts
 
     async def _refused(self, one: Sent, error: SetError) -> list[Receipt]:
         """Send an object once more without what the server does not take of it, or return why it cannot be made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -69,6 +70,8 @@ class Sent:
     """How many times the server refused it and it was sent again with less."""
     otherwise: bool = False
     """True when it was made anew after the server showed how it wants such objects."""
+    invites: bool = False
+    """Whether the server may mail the participants."""
     octets: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,15 +107,18 @@ class Sender:
         return min(limits.max_objects_in_set, limits.max_objects_in_get, BATCH)
 
     async def split(self, sent: list[Sent]) -> Iterator[list[Sent]]:
-        """Split what is to be sent by what one request may hold."""
-        limits = await self._reader.limits()
-        return split(sent, await self.most(), limits.room, lambda one: one.octets)
+        """Split what is to be sent by what one request may hold, and by whether participants may be mailed."""
+        limits, most = await self._reader.limits(), await self.most()
+        parts = ([one for one in sent if one.invites is invites] for invites in (False, True))
+        return chain.from_iterable(split(part, most, limits.room, lambda one: one.octets) for part in parts)
 
-    def set(self, state: str = "", **arguments: Any) -> Call:  # noqa: ANN401 # as the method takes them
-        """Return the call that writes objects, in a state if one is given."""
+    def set(self, state: str = "", *, invites: bool = False, **arguments: Any) -> Call:  # noqa: ANN401 # as the method takes them
+        """Return the call that writes objects, in a state if one is given; with `invites` the server may mail participants."""
         dialect = self._reader.dialect
         expected = {"ifInState": state} if state else {}
-        return Call(f"{dialect.type}/set", {"accountId": self._reader.account, **dialect.arguments, **expected, **arguments}, "set")
+        allowed = {"sendSchedulingMessages": True} if invites and "sendSchedulingMessages" in dialect.arguments else {}
+        common = {"accountId": self._reader.account, **dialect.arguments, **allowed}
+        return Call(f"{dialect.type}/set", {**common, **expected, **arguments}, "set")
 
     # what is there
 
@@ -241,8 +247,10 @@ class Sender:
 
         Properties that the server names and that an object can do without are left out: what it does not keep shows when it is read
         back. A patch may have nothing left: then the server keeps nothing of the edit, and the item is not skipped for it. Paths
-        that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch).
+        that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch). Participants that it cannot mail are not mailed.
         """
+        if one.invites and error.type == "noSupportedScheduleMethods":
+            return Sent(one.job, one.body)
         if one.narrowed >= NARROWINGS:
             return None
         if error.type == "invalidPatch" and one.job.order.verb is not Verb.CREATE:
@@ -251,15 +259,14 @@ class Sender:
             except MalformedError:
                 return None
             whole = {name: whole.get(name) for name in {pointer.split(path)[0] for path in one.body}}
-            return None if whole == one.body else Sent(one.job, whole, narrowed=one.narrowed + 1)
-        if error.type != "invalidProperties":
-            return None
-        named = {path.lstrip("/").partition("[")[0] for path in error.properties}
+            return None if whole == one.body else Sent(one.job, whole, narrowed=one.narrowed + 1, invites=one.invites)
+        refused = error.properties if error.type == "invalidProperties" else ()
+        named = {path.lstrip("/").partition("[")[0] for path in refused}
         if not named or any(name.partition("/")[0] in _ESSENTIAL for name in named):
             return None
         rest = {path: value for path, value in one.body.items() if not any(_overlap(path, name) for name in named)}
         left = one.job.order.verb is not Verb.CREATE or any(path.partition("/")[0] not in _ESSENTIAL for path in rest)
-        return Sent(one.job, rest, narrowed=one.narrowed + 1) if left and len(rest) < len(one.body) else None
+        return Sent(one.job, rest, narrowed=one.narrowed + 1, invites=one.invites) if left and len(rest) < len(one.body) else None
 
     async def read_back(self, response: Any, refs: list[str]) -> Found:  # noqa: ANN401 # a Response
         """Return objects as they are after a write; what the same request did not return is asked for."""

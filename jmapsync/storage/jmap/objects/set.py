@@ -15,14 +15,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.objects import INSTANCES
+from jmapsync.formats.patch import apply
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.create import Creator
-from jmapsync.storage.jmap.objects.dialect import PRINCIPALS
 from jmapsync.storage.jmap.objects.forms import fitted_patch
 from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_instances
+from jmapsync.storage.jmap.objects.mailing import Mailing
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
 from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError
 from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_batch
@@ -55,12 +56,12 @@ class _Now(Struct):
 class ObjectSetter:
     """Changes the objects of one kind."""
 
-    def __init__(self, reader: Reader, data: Data) -> None:
-        """Prepare."""
+    def __init__(self, reader: Reader, data: Data, unmailed: frozenset[int] | None = None) -> None:
+        """Prepare; `unmailed` is as `Mailing` takes it."""
         self._reader = reader
         self._sender = Sender(reader, data)
-        self._creator = Creator(reader, self._sender)
-        self._mine: frozenset[str] | None = None
+        self._mailing = Mailing(reader, unmailed)
+        self._creator = Creator(reader, self._sender, self._mailing)
         self.overtaken = self._sender.overtaken
         self._instances = InstanceSetter(reader, self._sender, self.respect)
 
@@ -134,6 +135,7 @@ class ObjectSetter:
         ref, order, reader = str(job.ref), job.order, self._reader
         form = self._sender.form(job, now.found)
         body: dict[str, Any] = {}
+        invites = False
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
         if job.patch and INSTANCES in job.patch:
@@ -143,39 +145,27 @@ class ObjectSetter:
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
             await self.respect(job, patch, form, now.raw(ref))
             body = await self._sender.patch(job, patch, form, now.raw(ref))
+            invites = await self._mailing.is_due(order.key, form, apply(form, patch))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
             self._sender.check_homes(job, homes, order.homes)
             body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
-        return Sent(job, body)
+        return Sent(job, body, invites=invites)
 
     async def respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
         """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
         if given.get("isOrigin") is not False:
             return
-        if too_far := beyond_rights(patch, form, await self._addresses()):
+        if too_far := beyond_rights(patch, form, await self._mailing.addresses()):
             raise UnsentError.refused(
                 job, f"it is somebody else's event, of which these are not yours to change: {', '.join(too_far)}"
             )
-
-    async def _addresses(self) -> frozenset[str]:
-        """Return the calendar addresses of the user (draft-ietf-jmap-calendars, 3)."""
-        if self._mine is None:
-            call = Call("ParticipantIdentity/get", {"accountId": self._reader.account, "ids": None}, "identities")
-            try:
-                answer = (await self._reader.call([call], besides=[PRINCIPALS])).get(call)
-            except MethodError:
-                answer = {}
-            identities = [one for one in answer.get("list") or () if isinstance(one, dict)]
-            every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in identities]
-            self._mine = frozenset(address for address in every if isinstance(address, str))
-        return self._mine
 
     async def _send(self, some: Sequence[Sent], now: _Now, again: list[Job]) -> list[Receipt]:
         """Send patches and return receipts, and add to `again` the jobs that met another state and are to be tried again."""
         reader = self._reader
         update = {reader.id(one.job.ref): one.body for one in some if one.body}
-        call = self._sender.set(now.found.state, update=update)
+        call = self._sender.set(now.found.state, update=update, invites=some[0].invites)
         calls = [*([call] if update else []), *await reader.gets([str(one.job.ref) for one in some], "back")]
         try:
             # A patch may be repeated: where it was done already, the state is another one, and it is read before it is sent again.
@@ -222,20 +212,23 @@ class ObjectSetter:
         waiting = list(jobs)
         for _ in range(TRIES):
             now = await self._read(waiting, given=False)
-            doomed, leaving = [], []
+            doomed: dict[bool, list[Job]] = {False: [], True: []}  # by whether participants are to be mailed
+            leaving: list[Sent] = []
             for job in waiting:
                 try:
                     if patch := self._doom(job, now):
                         leaving.append(Sent(job, patch))
                     else:
-                        doomed.append(job)
+                        form = None if str(job.ref) not in now.found.items else self._reader.normal_form(str(job.ref), now.found)
+                        doomed[await self._mailing.is_due(job.order.key, form, None)].append(job)
                 except UnsentError as unsent:
                     receipts.append(unsent.receipt)
             if leaving:
-                some = await self._send(leaving, now, doomed)
+                some = await self._send(leaving, now, doomed[False])
                 receipts += [replace(one, version=None) if isinstance(one, Done) else one for one in some]
             waiting = []
-            receipts += await self._destroy(doomed, now.found.state, waiting)
+            for invites, jobs_of in doomed.items():
+                receipts += await self._destroy(jobs_of, now, waiting, invites=invites)
             if not waiting:
                 return receipts
         return receipts + [Stale(job.order.key, "the server changes all the time") for job in waiting]
@@ -252,11 +245,11 @@ class ObjectSetter:
         self._sender.check_homes(job, version.homes)
         return (self._sender.leaving(reader.boxes(now.found.items[ref])) if version.homes else None) or {}
 
-    async def _destroy(self, doomed: list[Job], state: str, again: list[Job]) -> list[Receipt]:
+    async def _destroy(self, doomed: list[Job], now: _Now, again: list[Job], *, invites: bool) -> list[Receipt]:
         """Destroy objects in a state and return receipts, and add to `again` the jobs that met another one."""
         if not doomed:
             return []
-        call = self._sender.set(state, destroy=[self._reader.id(job.ref) for job in doomed])
+        call = self._sender.set(now.found.state, destroy=[self._reader.id(job.ref) for job in doomed], invites=invites)
         try:
             answer = (await self._reader.call([call])).get(call)
         except MethodError as error:
@@ -264,4 +257,5 @@ class ObjectSetter:
                 again += doomed
                 return []
             return [failed_call(job, error) for job in doomed]
+        now.found.state = str(answer.get("newState") or now.found.state)
         return destroyed(doomed, answer, lambda job: self._reader.id(job.ref))

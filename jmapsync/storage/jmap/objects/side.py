@@ -41,15 +41,17 @@ if TYPE_CHECKING:
 class ObjectSide:
     """The remote side of one kind of objects; see `storage.port.Remote`."""
 
-    def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
-        """Prepare."""
+    def __init__(
+        self, client: Client, account: Account, dialect: Dialect, codec: Codec, unmailed: frozenset[int] | None = None
+    ) -> None:
+        """Prepare; `unmailed` are the keys of new events that nobody is invited to, None where nobody is ever mailed."""
         self.traits = Traits(account.is_read_only, dialect.most_homes(account))
         self._context: Context | None = None
         self._client = client
         self._account = account
         self._data = Data(client, account)
         self._readers = [Reader(client, account, each, codec) for each in (dialect, dialect.groups) if each is not None]
-        self._setters = [ObjectSetter(reader, self._data) for reader in self._readers]
+        self._setters = [ObjectSetter(reader, self._data, unmailed) for reader in self._readers]
 
     def open(self, context: Context) -> None:
         """Begin a run with the collections that are known."""
