@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope, Session
 
 PATIENCE = 90.0
-"""Seconds: Cyrus' calalarmd sleeps between two looks at its alarms."""
+"""Seconds: Cyrus' calalarmd checks its alarms now and then."""
 _REPORTS = re.compile(r" (NOTIFY|RET|ENVID|ORCPT)=(\S+)", re.IGNORECASE)
 
 

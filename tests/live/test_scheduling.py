@@ -1,0 +1,196 @@
+"""With two users on a real Cyrus: no mail leaves when an event is pushed unless the configuration says so; with the key it does.
+
+Counted at the SMTP server behind Cyrus for a participant elsewhere, and in the calendar of the other user.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from email import message_from_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from tests.kit.pim import Dav, Pim, change
+from tests.live.cyrus import Cyrus, free_ports
+from tests.live.jmapraw import CORE, Jmap
+from tests.live.test_sendmail import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PASSWORD = "correct horse"
+CALENDARS = "urn:ietf:params:jmap:calendars"
+QUIET = 2.0
+"""Seconds in which a mail that is to leave has left: Cyrus sends within the request."""
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[tuple[Relay, int]]:
+    relay = Relay()
+    [port] = free_ports(1)
+    controller = Controller(relay, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield relay, port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture(scope="module")
+def server(relay: tuple[Relay, int]) -> Iterator[Cyrus]:
+    settings = f"smtp_backend: host\nsmtp_host: 127.0.0.1:{relay[1]}\ncalendar_user_address_set: example.com\n"
+    with Cyrus.start("3.12", settings=settings) as server:
+        for user in ("alice", "bob"):
+            server.create_user(user, PASSWORD)
+        yield server
+
+
+class Person:
+    """A user with a mirrored calendar, and the server as it shows that without us."""
+
+    def __init__(self, base: Path, server: Cyrus, name: str, opened: ExitStack) -> None:
+        base.mkdir()
+        self.pim = Pim(base, server.jmap_url, name, PASSWORD, ("calendars",))
+        self.jmap = opened.enter_context(Jmap(server.jmap_url, name, PASSWORD))
+        self.dav = opened.enter_context(Dav(server.jmap_port, name, PASSWORD))
+        self._set("destroy", [one["id"] for one in self.events()])
+        for inbox in self.dav.names("calendars", "Inbox"):
+            self.dav.http.delete(f"/dav/calendars/user/{name}/Inbox/{inbox}")
+
+    def allow(self) -> None:
+        """Let the server mail participants."""
+        self.pim.config.write_text(self.pim.config.read_text() + "send_invitations = true\n")
+
+    def events(self) -> list[dict[str, object]]:
+        query, get = self.jmap.call([("CalendarEvent/query", {}), ("CalendarEvent/get", {"ids": None})], [CORE, CALENDARS])
+        assert query["ids"] is not None
+        found: list[dict[str, object]] = get["list"]
+        return found
+
+    def _set(self, verb: str, what: object) -> None:
+        self.jmap.call([("CalendarEvent/set", {verb: what, "sendSchedulingMessages": False})], [CORE, CALENDARS])
+
+    def sync(self) -> None:
+        for _ in range(4):
+            if not self.pim.run().changed:
+                return
+        raise AssertionError
+
+    def add(self, uid: str) -> Path:
+        [folder] = [one for one in (self.pim.base / "calendars").iterdir() if one.is_dir()]
+        file = folder / f"{uid}.ics"
+        file.write_text(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\n"
+            f"UID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20370102T100000Z\r\nDURATION:PT1H\r\nSUMMARY:{uid}\r\n"
+            "ORGANIZER:mailto:alice@example.com\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@example.com\r\n"
+            "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bob@example.com\r\n"
+            "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:carol@elsewhere.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+            newline="",
+        )
+        return file
+
+
+class Stage:
+    def __init__(self, base: Path, server: Cyrus, relay: Relay, opened: ExitStack) -> None:
+        self.relay = relay
+        self.alice = Person(base / "alice", server, "alice", opened)
+        self.bob = Person(base / "bob", server, "bob", opened)
+        relay.taken.clear()
+
+    def mailed(self) -> list[tuple[str, ...]]:
+        """Return whom mail left to, and with which method, since the last call."""
+        time.sleep(QUIET)
+        found, self.relay.taken = self.relay.taken, []
+        return sorted((*recipients, method_of(content)) for _, recipients, content in found)
+
+
+def method_of(content: bytes) -> str:
+    parts = [part for part in message_from_bytes(content).walk() if part.get_content_type() == "text/calendar"]
+    return str(parts[0].get_param("method")).upper() if parts else "none"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, server: Cyrus, relay: tuple[Relay, int]) -> Iterator[Stage]:
+    with ExitStack() as opened:
+        yield Stage(tmp_path, server, relay[0], opened)
+
+
+def test_no_mail_leaves_when_an_event_is_pushed_changed_and_deleted(stage: Stage) -> None:
+    alice, bob = stage.alice, stage.bob
+    alice.sync()
+    file = alice.add("quiet")
+    alice.sync()
+    change(file, "SUMMARY:quiet", "SUMMARY:still")
+    alice.sync()
+    assert [one["title"] for one in alice.events()] == ["still"]
+    file.unlink()
+    alice.sync()
+    assert alice.events() == []
+    assert stage.mailed() == []
+    assert (bob.events(), bob.dav.names("calendars", "Inbox")) == ([], [])
+
+
+def test_with_the_key_the_participants_hear_of_it(stage: Stage) -> None:
+    alice, bob = stage.alice, stage.bob
+    alice.allow()
+    alice.sync()
+    file = alice.add("loud")
+    alice.sync()
+    assert stage.mailed() == [("carol@elsewhere.example", "REQUEST")]
+    assert [one["title"] for one in bob.events()] == ["loud"]
+    alice.sync()
+    assert stage.mailed() == [], "once"
+    alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT"
+    change(alice.pim.file("calendars", "loud"), "END:VEVENT", alarm)
+    alice.sync()
+    assert stage.mailed() == [], "an alarm is nobody else's"
+    file.unlink()
+    alice.sync()
+    assert stage.mailed() == [("carol@elsewhere.example", "CANCEL")]
+
+
+def test_an_answer_reaches_the_organizer_only_with_the_key(stage: Stage) -> None:
+    alice, bob = stage.alice, stage.bob
+    alice.allow()
+    alice.sync()
+    alice.add("asked")
+    alice.sync()
+    bob.sync()
+    stage.mailed()
+
+    def answer() -> list[str]:
+        [event] = alice.events()
+        people = event["participants"]
+        assert isinstance(people, dict)
+        return [one.get("participationStatus") for one in people.values() if "bob" in str(one.get("sendTo"))]
+
+    file = bob.pim.file("calendars", "asked")
+    mine = [line for line in file.read_text().replace("\n ", "").splitlines() if "bob@example.com" in line]
+    assert ["NEEDS-ACTION" in line for line in mine] == [True]
+    edit_answer(file, "TENTATIVE")
+    bob.sync()
+    assert answer() == ["needs-action"], "without the key it stays with Bob"
+    bob.allow()
+    edit_answer(file, "ACCEPTED")
+    bob.sync()
+    assert answer() == ["accepted"]
+    alice.sync()
+    assert "PARTSTAT=ACCEPTED" in next(line for line in unfolded(alice.pim.file("calendars", "asked")) if "bob@example.com" in line)
+
+
+def unfolded(file: Path) -> list[str]:
+    return file.read_bytes().decode().replace("\r\n ", "").split("\r\n")
+
+
+def edit_answer(file: Path, answer: str) -> None:
+    """Answer as a text editor does."""
+    lines = unfolded(file)
+    [at] = [number for number, line in enumerate(lines) if line.startswith("ATTENDEE") and "bob@example.com" in line]
+    before, _, rest = lines[at].partition("PARTSTAT=")
+    value = rest.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+    lines[at] = f"{before}PARTSTAT={answer}{value}"
+    file.write_bytes("\r\n".join(lines).encode())
