@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-_PREFIX = re.compile(r"\s*\(?(?:UTC|GMT)\s*(?:[+-]\s*\d\d?(?::?\d\d)?)?\)\s*(?=\S)", re.IGNORECASE)
+_PREFIX = re.compile(r"\s*\(?(?:UTC|GMT)\s*(?:[+-]\s*\d\d?(?:[:.]?\d\d)?)?\)\s*(?=\S)", re.IGNORECASE)
 _NOISE = re.compile(r"[^\w()+-]+")
 _SEASON = re.compile(r"\b(?:daylight|summer) (?=time\b)")
 _OTHER_KEYS: Final = {

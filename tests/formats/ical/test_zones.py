@@ -235,6 +235,7 @@ class TestNamesWithoutAVtimezone:
             ("Eastern Time (US & Canada)", "America/New_York"),
             ("(GMT+10:00) Canberra, Melbourne, Sydney", "Australia/Sydney"),
             ("(UTC-05:00) Eastern Time (US & Canada)", "America/New_York"),
+            ("(GMT-08.00) Pacific Time (US & Canada)/Tijuana", "America/Los_Angeles"),
             ("(GMT) Greenwich Mean Time : Dublin, Edinburgh, Lisbon, London", "Europe/London"),
             ("(UTC) Coordinated Universal Time", "Etc/UTC"),
             ("(UTC-11:00) Coordinated Universal Time-11", "Etc/GMT+11"),
