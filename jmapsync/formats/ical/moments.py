@@ -159,9 +159,18 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
         return Moment(local, form, UTC_ZONE, None)
     if form == "date" or "TZID" not in line.params:
         return Moment(local, form, None, line.params[UNKNOWN][0] if UNKNOWN in line.params and form == "local" else None)
+    return _zoned(local, line, source)
+
+
+def _zoned(local: str, line: Line, source: Source) -> Moment:
     tzid = source.name(line.params["TZID"][0])
     zone = source.zone(tzid)
-    return Moment(local, form, zone, None if zone == tzid else tzid)
+    return Moment(local, "local", zone, None if zone == tzid else tzid)
+
+
+def at_midnight(moment: Moment, line: Line, source: Source) -> Moment:
+    """Return a date as the midnight at which it begins, in the zone of its line."""
+    return _zoned(moment.local, line, source) if "TZID" in line.params else Moment(moment.local, "local", None, None)
 
 
 @lru_cache(maxsize=256)  # the events of a calendar keep the same few

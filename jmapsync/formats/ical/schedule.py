@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jmapsync.formats.ical.fields import MIDNIGHT, at, common_duration, days_between, duration, is_local, plus, span
 from jmapsync.formats.ical.kept import extra
-from jmapsync.formats.ical.moments import ZONES, Form, Moment, as_of, form_of, read_moment
+from jmapsync.formats.ical.moments import ZONES, Form, Moment, as_of, at_midnight, form_of, read_moment
 from jmapsync.formats.ical.rules import Clock
 from jmapsync.formats.ical.zones import UTC_ZONE, to_utc, to_zone
 from jmapsync.formats.objects import MalformedError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Times = dict[str, list["Line"]]
 """Lines with times, by name."""
 NAMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "EXDATE", "SHOW-WITHOUT-TIME"})
+
+
+_LAST_MINUTE: Final = ("T23:59:00", "T23:59:59")
 
 
 class Series(NamedTuple):
@@ -45,8 +48,8 @@ def read_schedule(  # noqa: C901  # a branch a form of time
                 f"The start of the event is no date: {given[0].value[:40]}." if given else "The event has no start."
             )
         start = recurrence
-    if start is not None and start.form == "local" and start.zone is None and start.tzid is None and "DTEND" in times:
-        start = _in_zone_of_end(start, read_moment(times["DTEND"][0], source))
+    if start is not None and "DTEND" in times:
+        start = _beside_end(start, times, source)
     main = next((moment for moment in (start, due) if moment is not None and moment.form != "date"), None)
     zone = None if main is None else main.zone
     whole_days = main is None and (start or due) is not None
@@ -77,9 +80,19 @@ def read_schedule(  # noqa: C901  # a branch a form of time
     return Series(clock, MIDNIGHT if first is None else first.local[10:])
 
 
-def _in_zone_of_end(start: Moment, end: Moment | None) -> Moment:
-    """Return a start without a zone in the zone of its end, as khal reads it."""
-    return start if end is None or end.zone is None else start._replace(zone=end.zone, tzid=end.tzid)
+def _beside_end(start: Moment, times: Times, source: Source) -> Moment:
+    """Return a start as its DTEND says what is missing: without a zone in that of its end, as khal reads it; a date as midnight.
+
+    A date beside an end at 23:59 stays one: programs write so of whole days.
+    """
+    end = read_moment(times["DTEND"][0], source)
+    if end is None or (start.form != "date" and (start.form, start.zone, start.tzid) != ("local", None, None)):
+        return start
+    if start.form == "date":
+        if end.form == "date" or end.local.endswith((MIDNIGHT, *_LAST_MINUTE)):
+            return start
+        start = at_midnight(start, times["DTSTART"][0], source) if "DTSTART" in times else start._replace(form="local")
+    return start if start.zone is not None or end.zone is None else start._replace(zone=end.zone, tzid=end.tzid)
 
 
 def _only(reading: Reading, times: Times, name: str, source: Source) -> Moment | None:
@@ -140,6 +153,8 @@ def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bo
         end = Moment(end.local, "local", start.zone, None)  # on the clock of the start: a day, or one of the two is floating
     elif end is not None and start.form == "date" and end.local.endswith(MIDNIGHT):
         end = Moment(end.local, "date", None, None)
+    elif end is not None and start.form == "date" and (day := plus(end.local[:10] + MIDNIGHT, 1)) is not None:
+        end = Moment(day, "date", None, None)  # a day that ends at 23:59
     if end is None or (end.form == "date") != (start.form == "date"):
         return False
     if end.form == "date":

@@ -95,6 +95,12 @@ def test_an_end_that_other_programs_refuse_is_kept_out_of_their_way() -> None:
         ("DTSTART:20260101T100000", "DTEND:20260101T120000Z", "PT2H"),
         ("DTSTART:20260101T100000Z", "DTEND;VALUE=DATE:20260102", "PT14H"),
         ("DTSTART;VALUE=DATE:20260101", "DTEND:20260103T000000Z", "P2D"),
+        ("DTSTART;VALUE=DATE:20260101", "DTEND:20260103T235959", "P3D"),
+        ("DTSTART;VALUE=DATE-TIME;TZID=Europe/Berlin:20260101", "DTEND;TZID=Europe/Berlin:20260101T235900", "P1D"),
+        ("DTSTART;VALUE=DATE:20260101", "DTEND:20260102T040000", "PT28H"),
+        ("DTSTART;VALUE=DATE:20260101", "DTEND:20260102T040000Z", "PT28H"),
+        ("DTSTART;VALUE=DATE:20260101T000000", "DTEND;VALUE=DATE:20260101T010000", "PT1H"),
+        ("DTSTART;TZID=Europe/Berlin:20260101", "DTEND;TZID=Europe/Berlin:20260101T120000", "PT12H"),
     ],
 )
 def test_an_end_of_another_form_than_the_start_is_on_one_clock_with_it(start: str, end: str, duration: str) -> None:
