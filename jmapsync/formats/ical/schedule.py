@@ -148,13 +148,7 @@ def _read_span(reading: Reading, times: Times, start: Moment | None, source: Sou
 
 
 def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bool:
-    end = read_moment(line, source)
-    if end is not None and start.form != "date" and (end.form == "date" or start.zone is None or end.zone is None):
-        end = Moment(end.local, "local", start.zone, None)  # on the clock of the start: a day, or one of the two is floating
-    elif end is not None and start.form == "date" and end.local.endswith(MIDNIGHT):
-        end = Moment(end.local, "date", None, None)
-    elif end is not None and start.form == "date" and (day := plus(end.local[:10] + MIDNIGHT, 1)) is not None:
-        end = Moment(day, "date", None, None)  # a day that ends at 23:59
+    end = _on_clock_of(start, read_moment(line, source))
     if end is None or (end.form == "date") != (start.form == "date"):
         return False
     if end.form == "date":
@@ -176,6 +170,18 @@ def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bo
     if end.zone == start.zone or params:
         reading.note("duration", line.name, params)
     return True
+
+
+def _on_clock_of(start: Moment, end: Moment | None) -> Moment | None:
+    """Return an end of another form than the start in that of the start: one of them is a day, or floating."""
+    if end is None:
+        return None
+    if start.form != "date":
+        return Moment(end.local, "local", start.zone, None) if end.form == "date" or start.zone is None or end.zone is None else end
+    if end.local.endswith(MIDNIGHT):
+        return Moment(end.local, "date", None, None)
+    day = plus(end.local[:10] + MIDNIGHT, 1) if end.local.endswith(_LAST_MINUTE) else None
+    return end if day is None else Moment(day, "date", None, None)
 
 
 def seconds_between(first: str, zone: str | None, last: str, end_zone: str | None) -> int | None:
