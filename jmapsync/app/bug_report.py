@@ -122,7 +122,7 @@ def _kind(kind: str, found: KindHealth) -> Iterator[str]:
     yield f"  - last attempt {found.last_attempt or 'never'}, last success {found.last_success or 'never'}"
     copies, problems = counted(found.conflicts, "conflict copy", "conflict copies"), counted(len(found.problems), "item")
     yield f"  - {found.here:,} here, {found.on_server:,} on the server, {found.waiting:,} waiting, {copies}, {problems} quarantined"
-    if reason := found.unavailable or found.suspended or found.why:
+    if reason := found.suspended or found.why:
         yield f"  - {redacted(reason)}"
     yield from _reasons(one.why for one in found.problems)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -13,11 +14,10 @@ from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for, patient_client
-from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.jmap.failures import MethodError
-from jmapsync.kinds import KINDS
+from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 CAPABILITIES = {
     **{kind.name: kind.capabilities for kind in KINDS.values()},
-    "sieve": ("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
     "sending": (SUBMISSION,),
 }
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
@@ -159,10 +158,6 @@ def _offers_tasks(session: Session, account: Account) -> bool:
 
 
 async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client: Client, session: Session) -> None:
-    missing = missing_for_kind(account, kind)
-    if missing:
-        found.fail(missing, ExitCode.USAGE)
-        return
     try:
         theirs = require(kind, account, session)
     except UnsupportedError as error:
@@ -174,11 +169,26 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
             found.problems.append(f"The account {theirs.id} is read-only; local changes cannot be sent.")
         raw = await read_mailboxes(client, theirs)
         found.mailboxes = arrange(raw, account.mail)
+    elif kind == SIEVE.name:
+        found.account_id = found.account_id or theirs.id
+        await _check_scripts(found, account, client, session, theirs)
     else:
         found.account_id = found.account_id or theirs.id
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
     if kind == "calendars" and account.calendars is not None:
         found.invitations = _MAILED if account.calendars.send_invitations else _NOT_MAILED
+
+
+async def _check_scripts(found: Checkup, account: AccountConfig, client: Client, session: Session, theirs: Account) -> None:
+    """List the scripts, and say which the server does not accept and which file into mailboxes that it does not have."""
+    from jmapsync.app.script_check import doubts, listed  # noqa: PLC0415  # few use it
+
+    found.collections[SIEVE.name] = await listed(client, theirs)
+    boxes: dict[str, str] | None = None
+    with suppress(UnsupportedError):
+        raw = await read_mailboxes(client, require(MAIL.name, account, session))
+        boxes = {one["id"]: path for one, path in zip(raw, paths_of(raw), strict=True)}
+    found.problems += await doubts(client, theirs, account.kinds[SIEVE.name].path, boxes)
 
 
 async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.state_paths import CONFLICT_COPIES, LEDGER, LOCK
-from jmapsync.config import MailConfig
+from jmapsync.config import MailConfig, SieveConfig
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.message import to_disk
@@ -99,14 +99,16 @@ class ConflictCopies:
         return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 
     def _put_in_place(self, config: KindConfig, copy: ConflictCopy, ledger: Ledger) -> Path:
-        """Replace the file of a card, event or task, as an editor does: there is only one of its UID."""
-        folders = ledger.folders()
+        """Replace the file of a card, event, task or script, as an editor does: there is only one of its UID or name."""
+        folders, content = ledger.folders(), self.body(copy.id)
+        if isinstance(config, SieveConfig):
+            content, _ = to_disk(content, keep_crlf=False)
         for place in ledger.places_of([copy.key]).get(copy.key, []):
             folder = folders[place.folder][0]
             file = config.path / folder / place.name
             try:
                 with Below(config.path) as below:
-                    replace_bytes(below.path(folder) / place.name, self.body(copy.id))
+                    replace_bytes(below.path(folder) / place.name, content)
             except OSError as error:
                 raise LocalError(f"The conflict copy could not be put back into {file}: {error.strerror}.") from error
             return file

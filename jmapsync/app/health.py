@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.seen import read_seen, seen_to_json
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SOCKET
-from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Summary
@@ -69,7 +68,6 @@ class KindHealth(Struct):
     problems: list[Problem] = []
     suspended: str = ""
     """Why the guard suspended the plan."""
-    unavailable: str = ""
     detached: list[str] = []
     """Paths of folders that stay on the disk although the patterns exclude them."""
 
@@ -77,8 +75,6 @@ class KindHealth(Struct):
     def exit_code(self) -> ExitCode:
         """Return the exit code of this state."""
         codes = [ExitCode.IN_SYNC]
-        if self.unavailable:
-            codes.append(ExitCode.USAGE)
         if self.suspended:
             codes.append(ExitCode.SUSPENDED)
         if self.last_code is not ExitCode.QUARANTINED:  # what is quarantined is counted by what is there now
@@ -94,7 +90,7 @@ class KindHealth(Struct):
             f"{counted(len(self.problems), 'item')} quarantined" if self.problems else "",
             counted(self.conflicts, "conflict copy", "conflict copies") if self.conflicts else "",
         ]
-        return self.unavailable or self.suspended or self.why or ", ".join(one for one in waiting if one)
+        return self.suspended or self.why or ", ".join(one for one in waiting if one)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `status --json`."""
@@ -111,7 +107,6 @@ class KindHealth(Struct):
             "conflicts": self.conflicts,
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "suspended": self.suspended or None,
-            "unavailable": self.unavailable or None,
             "detached": self.detached,
         }
 
@@ -253,7 +248,7 @@ def _read_stored(account: AccountConfig, health: AccountHealth) -> AccountHealth
     """Add what the files of an account's state directory say."""
     health.seen = read_seen(account.state_dir)
     for kind in account.kinds:
-        health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
+        health.kinds[kind] = KindHealth()
     try:
         if os.path.exists(account.state_dir / OUTBOX):
             from jmapsync.app.sending import outbox_of, scheduled_in, waiting_in  # noqa: PLC0415  # most accounts have none

@@ -43,15 +43,12 @@ class Restoration(Struct):
 
     into: str
     """The account that was written to."""
-    messages: list[str] = []
-    """Why some kinds cannot be restored."""
     results: Results = []
 
     @property
     def exit_code(self) -> ExitCode:
         """Return the code of the command."""
-        codes = [report.worst for _, report, _ in self.results]
-        return worst([ExitCode.USAGE if self.messages else ExitCode.IN_SYNC, *codes])
+        return worst([ExitCode.IN_SYNC, *(report.worst for _, report, _ in self.results)])
 
 
 async def restore(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.app.syncing import sync_here, sync_or_hand_over
-from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 from jmapsync.sync.options import Options
@@ -144,7 +143,7 @@ class App:
             started, report = time.monotonic(), AccountReport(account.name)
             proofs: dict[str, Proof] = {}
             try:
-                kinds = possible_kinds(account)
+                kinds = list(account.kinds.values())
                 async with open_account(account, self.config.safety, kinds, progress or Silent(), dry=True) as opened:
                     report, proofs = await opened.verify()
             except JmapsyncError as error:
@@ -173,20 +172,14 @@ class App:
 
         account, paths = self._meant(name, paths)
         target = self.select([into])[0] if into is not None else account
-        wanted = [one for one in account.kinds if kind in {None, one}]
-        missing = {one: missing_for_kind(account, one) for one in wanted}
-        possible = [account.kinds[one] for one in wanted if not missing[one]]
+        wanted = [config for one, config in account.kinds.items() if kind in {None, one}]
         if not wanted:
             raise ConfigError([f"{account.name} has no kind {kind}." if kind else f"{account.name} has nothing to restore."])
-        found = Restoration(target.name, [reason for reason in missing.values() if reason])
-        if possible:
-            sources = sources_of(account, possible, paths)
-            handed = None if dry_run else await hand_over(account, target, possible, paths)
-            if handed is not None:
-                found.results = handed
-            else:
-                found.results = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
-        return found
+        sources = sources_of(account, wanted, paths)
+        handed = None if dry_run else await hand_over(account, target, wanted, paths)
+        if handed is None:
+            handed = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
+        return Restoration(target.name, handed)
 
     def _meant(self, name: str | None, paths: Sequence[str]) -> tuple[AccountConfig, Sequence[str]]:
         """Return the account whose items are meant, and paths: a name that is no account's is the first of them."""

@@ -24,7 +24,6 @@ from jmapsync.app.root import App
 from jmapsync.app.shared import shared_accounts
 from jmapsync.app.signin import store_of
 from jmapsync.app.sources import sources_of
-from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
 from jmapsync.daemon.account_loop import LOOP, AccountLoop, Settings
 from jmapsync.daemon.account_state import AccountState
@@ -132,11 +131,7 @@ class Service:
             if not account.kinds:
                 _log.warning("%s: nothing to synchronize", account.name)
                 continue
-            for kind in account.kinds:
-                if why := missing_for_kind(account, kind):
-                    _log.warning("%s: %s", account.name, why)
-            if possible_kinds(account):
-                found.append(account)
+            found.append(account)
         if not found:
             raise ConfigError([f"{config.path} has no account that can be synchronized."])
         return found
@@ -147,7 +142,7 @@ class Service:
         daemon = config.daemon
         loop = AccountLoop(
             account.name,
-            partial(open_account, account, config.safety, possible_kinds(account), meter),
+            partial(open_account, account, config.safety, list(account.kinds.values()), meter),
             Settings(push=daemon.push, debounce=daemon.settle, full=daemon.full),
             meter,
             partial(self._after, account.name),
@@ -195,7 +190,7 @@ class Service:
                     kept = self._kept.get(account.name)
                     if kept is not None and kept.account != account:
                         await self._release(account.name)
-                    if account.name not in self._kept and possible_kinds(account):
+                    if account.name not in self._kept:
                         await self._keep(account)
 
     # what happens

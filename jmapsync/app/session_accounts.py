@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from jmapsync.app.mailbox_list import paths_of, read_mailboxes
 from jmapsync.app.sides import require
-from jmapsync.app.unsupported_config import NOT_YET
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.failures import MethodError
-from jmapsync.kinds import KINDS, MAIL
+from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.storage.jmap.objects import containers_with_rights, dialect_for, stated_rights
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ async def accounts_of_session(account: AccountConfig, client: Client, session: S
 
 async def _account(account: AccountConfig, theirs: Account, client: Client, session: Session) -> SessionAccount:
     found = SessionAccount(theirs.id, theirs.name, theirs.is_personal, theirs.is_read_only)
-    for kind in (one for one in KINDS.values() if one.name not in NOT_YET):
+    for kind in KINDS.values():
         try:
             require(kind.name, replace(account, account_id=theirs.id), session)
             found.kinds[kind.name] = await _access(kind.name, theirs, client, session)
@@ -84,6 +83,8 @@ async def _access(kind: str, theirs: Account, client: Client, session: Session) 
     if kind == MAIL.name:
         raw = await read_mailboxes(client, theirs)
         held = [(path, stated_rights(one)) for path, one in zip(paths_of(raw), raw, strict=True)]
+    elif kind == SIEVE.name:
+        held = []  # scripts have no containers, and no rights but those of the account
     else:
         held = await containers_with_rights(client, theirs, dialect_for(kind, session, theirs))
     return [_described(name, rights, names, theirs) for name, rights in sorted(held, key=lambda one: one[0].casefold())]

@@ -150,11 +150,8 @@ def _own_ids(account: AccountConfig, kind: str, ledger: Ledger, session: Session
 
 def _offers(account: AccountConfig, kind: str, account_id: str, session: Session) -> bool:
     from jmapsync.app.sides import require  # noqa: PLC0415  # only a run needs the JMAP client
-    from jmapsync.app.unsupported_config import missing_for_kind  # noqa: PLC0415
     from jmapsync.errors import UnsupportedError  # noqa: PLC0415
 
-    if missing_for_kind(account, kind):
-        return False
     try:
         require(kind, replace(account, account_id=account_id), session)
     except UnsupportedError:

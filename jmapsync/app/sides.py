@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from jmapsync.app.account import Sides
 from jmapsync.app.state_paths import SPOOL
-from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig
+from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, SieveConfig
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
-from jmapsync.kinds import KINDS, MAIL
+from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.storage.port import MailPair, ObjectPair
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def require(kind: str, account: AccountConfig, session: Session) -> Account:
     """Return the server's account for a kind, in a dialect that is known. Raises UnsupportedError, in the same words for all."""
     try:
         theirs = account_of(kind, account, session)
-        if kind != MAIL.name:
+        if kind not in {MAIL.name, SIEVE.name}:
             from jmapsync.storage.jmap.objects import dialect_for  # noqa: PLC0415  # mail alone needs none of it
 
             dialect_for(kind, session, theirs)
@@ -60,6 +60,8 @@ def sides_of(
     """
     if isinstance(config, MailConfig):
         return _mail(config, account, client, session, dry=dry)
+    if isinstance(config, SieveConfig):
+        return _scripts(config, account, client, session, dry=dry)
     return _objects(config, account, client, session, dry=dry, unmailed=unmailed)
 
 
@@ -97,6 +99,15 @@ def _tags(config: NotmuchConfig, name: str, tree: Tree, *, dry: bool) -> TagSide
     from jmapsync.storage.notmuch.side import TagRules, TagSide  # noqa: PLC0415  # few use it
 
     return TagSide(tree, name, TagRules(config.config, config.mailboxes, tuple(config.tags.items()), config.ignore), dry=dry)
+
+
+def _scripts(config: SieveConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
+    from jmapsync.storage.jmap.scripts.side import ScriptSide  # noqa: PLC0415  # few use it
+    from jmapsync.storage.sieve.side import ScriptFiles  # noqa: PLC0415
+
+    theirs = require(SIEVE.name, account, session)
+    local = ScriptFiles(config.path, dry=dry)
+    return Sides(_directed(SIEVE, config), theirs.id, MailPair(local, ScriptSide(client, theirs, local), by_content=False))
 
 
 def _objects(

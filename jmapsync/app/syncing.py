@@ -8,10 +8,9 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from jmapsync.app.state_paths import may_have_daemon
-from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, SignInError
 from jmapsync.sync.options import Options
-from jmapsync.sync.report import AccountReport, KindReport, RunReport, State
+from jmapsync.sync.report import AccountReport, RunReport, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,12 +52,11 @@ def _ask(account: AccountConfig, kinds: list[str], options: Options) -> Question
 
     A dry run is made here.
     """
-    possible = [kind for kind in kinds if not missing_for_kind(account, kind)]
-    if options.dry or not possible or not may_have_daemon(account.state_dir):
+    if options.dry or not kinds or not may_have_daemon(account.state_dir):
         return None
     from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most runs meet no daemon
 
-    asked = {"full": options.full, "allow_deletes": options.allow_deletes, "kinds": possible, "by_hook": INSIDE in os.environ}
+    asked = {"full": options.full, "allow_deletes": options.allow_deletes, "kinds": kinds, "by_hook": INSIDE in os.environ}
     question = Question(account.state_dir, {"do": "sync", **asked})
     return question if question.is_sent else None
 
@@ -118,13 +116,7 @@ class _Attempt:
         self.account = account
         self.report = AccountReport(account.name)
         self._kinds = kinds
-        self._missing = {kind: missing_for_kind(account, kind) for kind in kinds}
         self._started = started
-
-    @property
-    def possible(self) -> list[KindConfig]:
-        """Return the kinds that this version can synchronize."""
-        return [self.account.kinds[kind] for kind, reason in self._missing.items() if not reason]
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
@@ -138,10 +130,6 @@ class _Attempt:
 
             crash = report_crash(error, self.account.state_dir)
             self.report.error, self.report.exit_code = str(crash), crash.exit_code
-        for kind, reason in self._missing.items():
-            if reason:
-                self.report.kinds[kind] = KindReport(messages=[reason])
-                self.report.kinds[kind].fail(reason, ExitCode.USAGE, State.SKIPPED)
         self.report.fail_unseen(self._kinds)
         self.report.seconds = time.monotonic() - self._started
 
@@ -166,14 +154,13 @@ class _Here:
         with attempt.reporting():
             if refused is not None:
                 raise SignInError(refused.error)
-            if possible := attempt.possible:
-                attempt.report = await self._run(possible, self.options)
-                if not self.options.dry and attempt.report.changed and self.config.hooks.after_sync:
-                    await self._run_hook(attempt.report)
-                if not self.options.dry and self.config.hooks.on_success and len(kinds) == len(self.account.kinds):
-                    from jmapsync.app.hook import run_on_success  # noqa: PLC0415  # few have such a hook
+            attempt.report = await self._run([self.account.kinds[kind] for kind in kinds], self.options)
+            if not self.options.dry and attempt.report.changed and self.config.hooks.after_sync:
+                await self._run_hook(attempt.report)
+            if not self.options.dry and self.config.hooks.on_success and len(kinds) == len(self.account.kinds):
+                from jmapsync.app.hook import run_on_success  # noqa: PLC0415  # few have such a hook
 
-                    await run_on_success(self.config.hooks, attempt.report, self.account.state_dir, self.config.daemon.poll)
+                await run_on_success(self.config.hooks, attempt.report, self.account.state_dir, self.config.daemon.poll)
         return attempt.report
 
     async def _run(self, kinds: Sequence[KindConfig], options: Options) -> AccountReport:

@@ -124,7 +124,7 @@ class Restorer:
         self._executor.committer.stale.clear()
         self._paths = {key: path for key, (path, _) in channel.ledger.folders(channel.kind.containers.kind).items()}
         await complete(self._forget_agreements)
-        if channel.codec is None:
+        if channel.codec is None and channel.mail.by_content:
             local, remote = channel.mail.local, channel.mail.remote
             if self.foreign is not None and not self.foreign.has_ledger:
                 await complete(use_raw_bytes, channel)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-KINDS = ("mail", "contacts", "calendars", "tasks")
+KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
 """The kinds that this version can synchronize."""
 
 

@@ -36,8 +36,6 @@ def restore(
     found = asyncio.run(app.restore(account, paths, kind=kind, into=into, dry_run=dry_run, progress=settings.progress()))
     for name, report, restored in found.results:
         _print(f"{found.into} {name}", report, restored, results=not settings.quiet, dry=dry_run)
-    for message in found.messages:
-        say(message, err=True)
     return found.exit_code
 
 

@@ -65,7 +65,7 @@ def _print(health: AccountHealth) -> None:
 
 
 def _print_kind(kind: str, found: KindHealth) -> None:
-    say(f"  {kind}: {found.unavailable or _last_run(found)}")
+    say(f"  {kind}: {_last_run(found)}")
     if found.why and found.last_attempt:
         say(f"    last success: {_local(found.last_success) if found.last_success else 'never'}")
     if found.last_run:

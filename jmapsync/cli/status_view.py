@@ -136,8 +136,6 @@ def _kind(
 
 
 def _state_of(kind: KindHealth) -> str:
-    if kind.unavailable:
-        return kind.unavailable
     if kind.suspended:
         return "suspended"
     return kind.last_state or ("not known" if kind.why else "never synchronized")

@@ -96,7 +96,7 @@ class TasksConfig(KindConfig, frozen=True, kw_only=True):
 
 
 class SieveConfig(KindConfig, frozen=True, kw_only=True):
-    """Sieve scripts of an account. Planned: the table is accepted with a warning."""
+    """Sieve scripts of an account, as `NAME.sieve` below `path`; the symbolic link `active` names the active one."""
 
     kind: ClassVar[str] = "sieve"
 

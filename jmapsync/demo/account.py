@@ -16,6 +16,7 @@ from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
 from jmapsync.demo.quota_methods import Allowance
 from jmapsync.demo.records import format_utc_date
+from jmapsync.demo.scripts import Script, ScriptStore
 from jmapsync.demo.store import Backup, Store
 from jmapsync.demo.threads import Threads
 
@@ -61,6 +62,7 @@ class Snapshot:
     logs: dict[str, ChangeLog]
     contacts: Backup
     calendars: Backup
+    scripts: tuple[dict[str, Script], str]
 
 
 class Account(MailStore):
@@ -115,6 +117,7 @@ class Account(MailStore):
         """The URIs that stand for the user among an event's participants; the first is the default."""
         self.contacts = Store(self, CONTACT_MODEL)
         self.calendars = Store(self, CALENDAR_MODEL)
+        self.scripts = ScriptStore(self)
 
     def release(self) -> None:
         """Send what was held until now."""
@@ -240,6 +243,7 @@ class Account(MailStore):
                 copy.deepcopy(self.logs),
                 self.contacts.backup(),
                 self.calendars.backup(),
+                self.scripts.backup(),
             )
 
     def restore(self, backup: Snapshot) -> None:
@@ -252,6 +256,7 @@ class Account(MailStore):
             self.logs = copy.deepcopy(backup.logs)
             self.contacts.restore(backup.contacts)
             self.calendars.restore(backup.calendars)
+            self.scripts.restore(backup.scripts)
             self._by_blob, self.threads = {}, Threads()
             for email in self.emails.values():
                 self._by_blob.setdefault(email.blob_id, []).append(email.id)

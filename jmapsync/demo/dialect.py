@@ -17,6 +17,7 @@ CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
 SIEVE = "urn:ietf:params:jmap:sieve"
+CYRUS_SIEVE = "https://cyrusimap.org/ns/jmap/sieve"
 SUBMISSION = "urn:ietf:params:jmap:submission"
 VACATION = "urn:ietf:params:jmap:vacationresponse"
 WEBSOCKET = "urn:ietf:params:jmap:websocket"
@@ -283,6 +284,8 @@ class Dialect:
     """`/get` of `ids: null` cuts what it gives at maxObjectsInGet, without a word (Stalwart)."""
     program: str = ""
     """What the server says that it is, in the capability of Sieve, the only one that has a place for it."""
+    scripts: Literal["rfc", "stalwart", "cyrus36", "cyrus312"] | None = "rfc"
+    """By whose rules the server keeps Sieve scripts (RFC 9661); None: it offers none."""
     stamps_cards: bool = True
     """`created` and `updated` of a card are set where the client does not (Cyrus: as REV)."""
 
@@ -411,6 +414,7 @@ CYRUS_312 = Dialect(
         "shareesActAs": "self",
     },
     tasks=False,
+    scripts="cyrus312",
     offers_cyrus_blob=True,
     upload_rules="cyrus",
     blob_details={
@@ -441,6 +445,7 @@ CYRUS_36 = dataclasses.replace(
     calendars=None,
     quota="cyrus",
     vacation="crashes",
+    scripts="cyrus36",
     blob_capability=CYRUS_BLOB,
     offers_cyrus_blob=False,
     blob_details={},
@@ -464,6 +469,7 @@ STALWART = dataclasses.replace(
     cuts_null_ids=True,
     program="Stalwart v1.0.0",
     quota="stalwart",
+    scripts="stalwart",
 )
 """What was seen of Stalwart 0.16.19 and read in its source; `tests/demo/stalwart` holds answers of it, which this gives too."""
 
@@ -523,6 +529,7 @@ JAMES = dataclasses.replace(
     contacts=False,
     calendars=None,
     tasks=False,
+    scripts=None,
     blob_capability=None,
 )
 """What Apache James 3.8.1 was seen to do, and what its source says that it refuses."""
@@ -551,6 +558,7 @@ FASTMAIL = dataclasses.replace(
     contacts=True,
     calendars=None,
     event_rules="draft",
+    scripts=None,
     blob_capability=None,
     blob_details={},
 )

@@ -25,6 +25,7 @@ _FAMILIES = (
     ("EmailSubmission",),
     ("Identity",),
     ("VacationResponse",),
+    ("SieveScript",),
     *((model.collection, model.item) for model in MODELS),
 )
 

@@ -33,6 +33,7 @@ from jmapsync.demo.dialect import (
     CORE,
     CYRUS_BLOB,
     CYRUS_CALENDARS,
+    CYRUS_SIEVE,
     MAIL,
     SIEVE,
     SUBMISSION,
@@ -67,6 +68,7 @@ from jmapsync.demo.mailbox_methods import (
 from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
 from jmapsync.demo.models import CALENDAR_MODEL, MODELS, Model, is_offered
 from jmapsync.demo.quota_methods import change_quotas, get_quotas, query_quotas
+from jmapsync.demo.script_methods import script_capabilities, script_details, script_methods
 from jmapsync.demo.snippet_methods import SnippetArguments, get_snippets
 from jmapsync.demo.standard import GetArguments, QueryArguments, SetArguments
 from jmapsync.demo.submission_methods import (
@@ -112,9 +114,18 @@ class Service:
         self.accounts: dict[str, Account] = {}
         """By id; the first is the primary one."""
         self.models = [model for model in MODELS if is_offered(model, dialect)]
-        self.types = ["Mailbox", "Email", *(name for model in self.models for name in (model.collection, model.item))]
+        self.types = [
+            "Mailbox",
+            "Email",
+            *(["SieveScript"] if dialect.scripts else []),
+            *(name for model in self.models for name in (model.collection, model.item)),
+        ]
         """The data types that have states."""
-        self.methods = _methods(dialect) | {name: method for model in self.models for name, method in _methods_of(model).items()}
+        self.methods = (
+            _methods(dialect)
+            | script_methods(dialect)
+            | {name: method for model in self.models for name, method in _methods_of(model).items()}
+        )
         self.listings: dict[bytes, tuple[int, list[str]]] = {}
         """The latest listing of `Email/query` and the account's version it is of."""
         self.withdrawn: set[str] = set()
@@ -154,8 +165,7 @@ class Service:
             offered[CYRUS_BLOB] = {}
         if self.dialect.websocket:
             offered[WEBSOCKET] = {}
-        if self.dialect.program:
-            offered[SIEVE] = {"implementation": self.dialect.program}  # in no account: there are no scripts here
+        offered |= script_capabilities(self.dialect)
         if self.shape is not None and self.shape.freedoms.more_capabilities:
             offered |= MORE
         hidden = {*(self.faults.hidden_capabilities.active() or ()), *self._withdrawn_now()}
@@ -221,6 +231,7 @@ class Service:
                 "mayCreateCalendar": account.calendars.may_create,
             },
             CYRUS_CALENDARS: {},
+            **script_details(self.dialect),
         }
         if self.dialect.core_of_account != "no":
             details[CORE] = self.capabilities().get(CORE, {}) if self.dialect.core_of_account == "whole" else {}
@@ -234,6 +245,7 @@ class Service:
         if not account.is_personal and capability in {SUBMISSION, VACATION}:
             return False
         kinds = {MAIL: "mail", CONTACTS: "contacts", CALENDARS: "calendars", CYRUS_CALENDARS: "calendars"}
+        kinds |= {SIEVE: "sieve", CYRUS_SIEVE: "sieve"}
         return account.kinds is None or kinds.get(capability, "") in {"", *account.kinds}
 
     def _mail_details(self) -> JsonObject:

@@ -76,7 +76,7 @@ MAIL = Kind(
     noun="email",
     capabilities=("urn:ietf:params:jmap:mail",),
     types=("Mailbox", "Email"),
-    items=Rules(kind="mail"),
+    items=Rules(kind="mail", fixed=True),
     containers=Rules(kind="mailbox", homeless=True, keeps_loser=False),
     rights=RightNames(  # RFC 8621, section 2
         read="mayReadItems",
@@ -139,5 +139,16 @@ TASKS = Kind(
 )
 
 
-KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS)}
+SIEVE = Kind(
+    name="sieve",
+    noun="script",
+    capabilities=("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
+    types=("SieveScript",),
+    items=Rules(kind="sieve"),
+    containers=Rules(kind="scripts", homeless=True, keeps_loser=False),
+    rights=RightNames(read="", add=(), remove=(), edit=(), delete=()),  # RFC 9661 has none but that of the account
+)
+
+
+KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS, SIEVE)}
 """Every kind, by name."""

@@ -96,6 +96,8 @@ class Rules(Struct, frozen=True):
     """True when an item may be in no container at all (containers themselves, scripts)."""
     keeps_loser: bool = True
     """False when the losing body is too small to keep (a container's name)."""
+    fixed: bool = False
+    """True when the server never changes the body of an item (an email: RFC 8621, 4.1.1)."""
     mergeable: bool = False
     """True when a body has parts that each side may have changed on its own (a card, an event)."""
     most_homes: int = 0

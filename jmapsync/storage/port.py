@@ -58,6 +58,8 @@ class Seen(Struct, frozen=True):
     """The object as a file, where the server has it as one that can stand on the disk as it is, and that is not large."""
     outside: bool = False
     """Whether it lies in a container that is left out by the user's wish."""
+    label: str = ""
+    """What people know it by, where the server says so in its listing."""
     adrift: str = ""
     """Why it is not known where on the server it lies, or not for all of its places; or nothing."""
 
@@ -513,10 +515,12 @@ class MailRemote(Remote, Protocol):
 
 
 class MailPair(Struct, frozen=True):
-    """Both sides of mail."""
+    """Both sides of mail, or of another kind whose bodies are bytes."""
 
     local: MailLocal
     remote: MailRemote
+    by_content: bool = True
+    """Whether items that only one side is known to hold are matched by their bytes; else each side knows them by their names."""
 
 
 class ObjectPair(Struct, frozen=True):

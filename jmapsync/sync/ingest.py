@@ -187,18 +187,18 @@ class Ingester(Struct):
         if self.kind.items.mergeable:
             return self._remote_objects(items, known)
         self.scope.recall(items, known)
-        _refuse_other_mail(known, items)
+        _refuse_other_mail(known if self.kind.items.fixed else {}, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
         fresh, changed, troubles = [], [], []
         for seen in items:
             record = known.get(seen.ref)
             if seen.ref in kept:
                 continue
-            troubles += _adrift(f"email {seen.ref}", seen, record)
+            label = seen.label or f"email {seen.ref}"
+            troubles += _adrift(label, seen, record)
             if record is None and not seen.version.homes:
                 continue
             if record is None:
-                label = f"email {seen.ref}"
                 fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
                 continue
             if not seen.version.homes and (seen.outside or not _was_here(record)):
@@ -212,7 +212,7 @@ class Ingester(Struct):
             elif record.base is not None and record.base.remote.body == version.body:
                 version = replace(version, sense=record.base.remote.sense)
             if version != record.remote:
-                changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp))
+                changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp, name=seen.label or record.name))
         self.ledger.add_many(fresh)
         self.ledger.save(changed)
         return troubles

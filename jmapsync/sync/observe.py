@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
-from jmapsync.ledger.intents import forget_made, made
+from jmapsync.ledger.intents import forget_made, made, resolve_intents
 from jmapsync.ledger.notes import EXAMINED
 from jmapsync.planner.model import Side
 from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
@@ -147,6 +147,8 @@ class Observer(Struct):
                 # What is the same item is known by its uid; whether it means the same is not.
                 await complete(Objects(channel.ledger, codec).adopt, kind)
                 forget_made(channel.ledger, kind, self._cursor())
+            case MailPair(by_content=False):
+                resolve_intents(channel.ledger, kind, self._cursor())
             case MailPair(local=local, remote=remote):
                 await Adopter(channel.kind, channel.ledger, local, remote, channel.context, channel.clock).run()
 

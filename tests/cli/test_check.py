@@ -20,8 +20,7 @@ class TestAServerThatAnswers:
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith(f"The configuration {home.config} is valid.\n")
         assert f"  server     {server.url} as alice\n" in done.out
-        assert "  offers     mail, contacts, calendars, tasks" in done.out
-        assert "  offers no  sieve" in done.out
+        assert "  offers     mail, contacts, calendars, tasks, sieve, sending" in done.out
         assert "maxObjectsInGet 500" in done.out
         lines = [line.split() for line in done.out.splitlines()]
         assert ["INBOX", "6", "4", "inbox"] in lines
@@ -138,12 +137,6 @@ class TestWhatStandsInTheWay:
         assert done.code == 1
         assert "offers no mail to alice." in done.err
 
-    def test_what_this_version_cannot_do(self, jmapsync: Command, home: Home) -> None:
-        home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
-        done = jmapsync("check")
-        assert done.code == 2
-        assert done.err == "home: Sieve scripts cannot be synchronized yet by this version.\n"
-
     def test_five_mistakes_in_the_configuration_are_five_lines(self, jmapsync: Command, home: Home) -> None:
         home.configure(
             secret='password_comand = "x"',
@@ -217,11 +210,11 @@ def test_the_accounts_of_the_session_are_listed_with_their_rights(jmapsync: Comm
     lines = [line.strip() for line in out.splitlines()]
     begin = lines.index("accounts   3:")
     assert lines[begin + 1 :] == [
-        "alice (id a1): yours; mail, contacts, calendars, tasks",
+        "alice (id a1): yours; mail, contacts, calendars, tasks, sieve",
         "mail       Theirs: read; may not: add, edit",
         "Alumni (id t2): shared with you, read-only; contacts",
         "contacts   Contacts: read-only account",
-        "Team (id t1): shared with you; mail, contacts, calendars, tasks",
+        "Team (id t1): shared with you; mail, contacts, calendars, tasks, sieve",
         "mail       Archive: read only",
         "mail       INBOX: read; may not: add, remove, edit, rename, delete",
         "contacts   Contacts: read only",

@@ -95,6 +95,7 @@ class TestWithoutATerminal:
             "contacts": home.path / ".contacts/home",
             "calendars": home.path / ".calendars/home",
             "tasks": home.path / ".tasks/home",
+            "sieve": home.path / ".config/sieve/home",
         }
         assert account.mail is not None
         assert (account.mail.include, account.mail.exclude, account.mail.direction) == (("*",), (), "both")
@@ -150,7 +151,7 @@ class TestWithoutATerminal:
                 "did not accept the user name or the secret. Nothing was written.",
             ),
             (["--password-command", "false"], 5, "The password command `false` failed"),
-            (["--password-command", PASSWORD, "--kinds", "mail,sieve"], 2, "the server offers no sieve"),
+            (["--password-command", PASSWORD, "--kinds", "mail,notes"], 2, "the server offers no notes"),
             (["--password-command", PASSWORD, "--name", "../x"], 2, "--name ../x: a name has letters"),
             (["--password-command", PASSWORD, "--root", "contacts=x", "--kinds", "mail"], 2, "the kind contacts is not chosen"),
             (["--password-command", PASSWORD, "--password-file", "secret"], 2, "exclude each other"),
@@ -204,7 +205,7 @@ class TestOnATerminal:
             *(ERASE, "work", ENTER),  # the name
             *(ENTER, "alice", ENTER),  # a password; the user name
             *(DOWN, ENTER, ERASE, PASSWORD, ENTER),  # a command prints it
-            *(DOWN, " ", DOWN, " ", DOWN, " ", ENTER),  # mail, not the three others
+            *(DOWN, " ", DOWN, " ", DOWN, " ", DOWN, " ", ENTER),  # mail, not the four others
             ENTER,  # both ways
             *("n", ENTER, ERASE, "~/mine", ENTER),  # another folder
             *(DOWN, ENTER, DOWN, DOWN, DOWN, " ", ENTER),  # all mailboxes but the fourth, Junk
@@ -358,7 +359,7 @@ class TestByOauth:
         assert [family.is_revoked for family in world.families] == [True]
 
     def test_tokens_are_revoked_where_an_answer_is_wrong(self, jmapsync: Command, home: Home, world: LiveWorld) -> None:
-        done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--device", "--yes", "--kinds", "sieve")
+        done = jmapsync("init", "--url", home.url, "--auth", "oauth", "--device", "--yes", "--kinds", "notes")
         assert (done.code, list(home.state.rglob("signin"))) == (2, [])
         assert [family.is_revoked for family in world.families] == [True]
 

@@ -50,13 +50,6 @@ class TestHelp:
         done = jmapsync(*arguments)
         assert (done.code, done.out) == (2, "")
 
-    @pytest.mark.parametrize("command", ["sync", "restore"])
-    def test_a_kind_that_this_version_cannot_synchronise_is_not_offered(self, command: str, jmapsync: Command) -> None:
-        done = jmapsync(command, "--kind", "sieve")
-        assert done.code == 2
-        assert "'sieve' is not one of 'mail', 'contacts', 'calendars', 'tasks'." in done.err
-        assert "sieve" not in jmapsync(command, "--help").out
-
     def test_the_package_runs_as_a_module(self, home: Home) -> None:
         command = [sys.executable, "-m", "jmapsync"]
         run = functools.partial(subprocess.run, env=home.environment(), capture_output=True, text=True, check=False)

@@ -312,14 +312,6 @@ def test_a_daemon_that_holds_the_account_does_it_and_goes_on_as_ever(mirrored: H
         assert result.code == 5
 
 
-def test_sieve_scripts_are_reported_as_planned(home: Home, jmapsync: Command) -> None:
-    home.configure(more='[accounts.home.sieve]\npath = "~/sieve"')
-    result = jmapsync("restore", "home")
-    assert result.code == 2
-    assert "Sieve scripts cannot be" in result.err
-    assert "'sieve' is not one of" in jmapsync("restore", "home", "--kind", "sieve").err
-
-
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
     before = len(server.account.emails)
     wipe(server.account)

@@ -125,12 +125,6 @@ class TestStatus:
         assert done.code == 1
         assert f"The ledger {home.state}/ledger.sqlite cannot be used" in done.err
 
-    def test_of_what_this_version_cannot_do(self, jmapsync: Command, home: Home) -> None:
-        home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
-        done = jmapsync("status")
-        assert done.code == 2
-        assert "  sieve: Sieve scripts cannot be synchronized yet by this version.\n" in done.out
-
 
 class TestWatch:
     @pytest.fixture

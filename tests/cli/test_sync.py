@@ -266,15 +266,7 @@ class TestSeveralKinds:
         assert {"Trash"} in [names for names, _ in server.account.listing().values()]
 
 
-class TestWhatThisVersionCannotDo:
-    def test_a_kind_is_reported_and_the_others_are_synchronized(self, jmapsync: Command, home: Home) -> None:
-        home.configure(more='[accounts.home.sieve]\npath = "~/.sieve"\n')
-        done = jmapsync("sync")
-        assert done.code == 2
-        assert done.err == "home sieve: Sieve scripts cannot be synchronized yet by this version.\n"
-        assert done.out.startswith("home mail: ")
-        assert jmapsync("sync", "--kind", "mail").code == 0
-
+class TestAnotherLayout:
     @pytest.mark.parametrize(("before", "after"), [("nested", "maildir++"), ("maildir++", "nested")])
     def test_another_layout_over_a_mirror_is_refused_and_nothing_is_touched(
         self, before: str, after: str, jmapsync: Command, home: Home, server: DemoServer

@@ -168,7 +168,7 @@ def test_limits_are_enforced(server: DemoServer, peer: Peer) -> None:
 def test_a_capability_that_is_not_offered_takes_its_methods_along() -> None:
     with DemoServer(dialect="cyrus36") as server:
         assert not [name for name in server.service.methods if name.startswith(("ContactCard", "Calendar"))]
-        assert server.service.types == ["Mailbox", "Email"]
+        assert server.service.types == ["Mailbox", "Email", "SieveScript"]
 
 
 def test_the_user_s_addresses_are_the_participant_identities(server: DemoServer, peer: Peer) -> None:

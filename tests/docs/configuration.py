@@ -65,16 +65,12 @@ _COMMENTED = {
     "limit_rate",
 }
 """Keys that stand as a comment in the example: they exclude others, or would name what is not there."""
-_PLANNED = {"sieve"}
 
 
 def example() -> str:
     """Return a configuration with every key."""
     lines: list[str] = []
     for table in tables():
-        planned = table.path[-1:] and table.path[-1] in _PLANNED
-        if planned:
-            continue
         if table.path:
             lines += ["", table.header.replace(NAME, "home")]
         for key in table.keys:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from jmapsync.app.checkup import Mailbox, arrange
 from jmapsync.app.mailbox_list import read_mailboxes
 from jmapsync.app.sides import require
-from jmapsync.app.unsupported_config import NOT_YET
 from jmapsync.config import MailConfig
 from jmapsync.errors import HostRefusedError, JmapsyncError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.wire import Call
-from jmapsync.kinds import MAIL
+from jmapsync.kinds import MAIL, SIEVE
 from jmapsync.storage.jmap.objects import collections, dialect_for
+from jmapsync.storage.jmap.scripts.listing import Scripts
 from jmapsync.sync.report import counted
 
 if TYPE_CHECKING:
@@ -72,9 +72,8 @@ async def survey(account: AccountConfig, credential: Credential) -> Survey:
         found = Survey(session.username, refused=_refused(account, session))
         if Origin.of(session.api_url) in found.refused:
             return found
-        offered = [kind for kind in KINDS if kind not in NOT_YET]
-        amounts = await asyncio.gather(*(_amount(kind, account, client, found) for kind in offered))
-    found.kinds = {kind: amount for kind, amount in zip(offered, amounts, strict=True) if amount}
+        amounts = await asyncio.gather(*(_amount(kind, account, client, found) for kind in KINDS))
+    found.kinds = {kind: amount for kind, amount in zip(KINDS, amounts, strict=True) if amount}
     return found
 
 
@@ -101,6 +100,8 @@ async def _amount(kind: str, account: AccountConfig, client: Client, found: Surv
             found.mailboxes = arrange(await read_mailboxes(client, theirs), MailConfig(path=account.state_dir))
             boxes = counted(len(found.mailboxes), "mailbox", "mailboxes")
             return boxes + await _total(client, theirs, MAIL.capabilities, "Email", ("message", "messages"))
+        if kind == SIEVE.name:
+            return counted(len((await Scripts(client, theirs).all()).items), "script", "scripts")
         dialect = dialect_for(kind, session, theirs)
         names = counted(len(await collections(client, theirs, dialect)), *_COLLECTIONS[kind])
     except UnsupportedError as error:

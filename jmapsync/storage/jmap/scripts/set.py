@@ -1,0 +1,316 @@
+"""Write scripts to the server: validate, create, replace, rename, activate, deactivate and destroy them (RFC 9661, 2.4 and 2.6).
+
+Nothing replaces a script before the server validated it. A script is activated only where the one that is active there now is the
+one that both sides agreed on: where the server's changed too, its own stays. None is deactivated while the disk has another one
+to be active instead that the server did not accept: mail filtering is switched off only by who removes the link.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jmapsync.errors import Remedy
+from jmapsync.formats.script_lexer import includes
+from jmapsync.formats.scripts import ACTIVE, name_for, names_in
+from jmapsync.jmap.blobs import upload
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call
+from jmapsync.planner.model import NO_TAGS, Verb
+from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.port import Created, Done, Refused, Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jmapsync.planner.model import Version
+    from jmapsync.storage.jmap.scripts.listing import Script, Scripts
+    from jmapsync.storage.port import Job, Receipt
+
+MEDIA_TYPE = "application/sieve"
+_DEACTIVATIONS: tuple[dict[str, Any], ...] = (
+    {"onSuccessDeactivateScript": True},
+    {"onSuccessDeactivatescript": True},  # Cyrus 3.12 spells it so
+    {"onSuccessActivateScript": None},  # Cyrus 3.6
+)
+_OTHER = "another script was activated on the server since it was listed, and that one stays active"
+_KEPT = "it stays active on the server, because the script that is to be active instead was not accepted there"
+_LONGEST = 2000
+"""Characters kept of what a server says of a script."""
+
+
+class Wish(Protocol):
+    """What the disk side knows of the active script."""
+
+    def is_agreed(self, ref: str) -> bool:
+        """Return whether both sides last agreed that this script of the server is active; with no id, that none is."""
+
+    def overrule(self, key: int) -> None:
+        """Let a script not be activated, because the server's active script was changed too."""
+
+    def is_off(self) -> bool:
+        """Return whether the disk wants no script to be active."""
+
+
+class _RefusedError(Exception):
+    """An order ended with a receipt."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__()
+        self.receipt = receipt
+
+
+class ScriptSetter:
+    """Carries out one batch of orders."""
+
+    def __init__(self, scripts: Scripts, wish: Wish, version: Callable[[Script], Version]) -> None:
+        """Prepare; `version` returns a script of which the bytes are known as the ledger has it."""
+        self._scripts = scripts
+        self._wish = wish
+        self._version = version
+        self._state = ""
+        self._now: dict[str, Script] = {}
+        """What the server held before, by id."""
+        self._ids: dict[int, str] = {}
+        """The id of each script that was created or changed, by key."""
+        self._named_as_others: set[int] = set()
+        """Keys of scripts that could not be given a name because another one has it."""
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders, each by itself. Raises what concerns the whole account."""
+        await self._list()
+        receipts: dict[int, Receipt] = {}
+        ready = [job for job in jobs if self._is_expected(job, receipts)]
+        content = [job for job in ready if job.order.verb is not Verb.DELETE]
+        for job in _included_first(content):
+            await self._attempt(job, receipts, self._write)
+        for job in [job for job in content if job.order.key in self._named_as_others]:  # those may have other names by now
+            del receipts[job.order.key]
+            await self._attempt(job, receipts, self._write)
+        await self._activate([job for job in content if job.order.key not in receipts], receipts)
+        for job in ready:
+            if job.order.verb is Verb.DELETE:
+                await self._attempt(job, receipts, self._destroy)
+        await self._conclude([job for job in content if job.order.key not in receipts], receipts)
+        return list(receipts.values())
+
+    async def _list(self) -> None:
+        found = await self._scripts.all()
+        self._state, self._now = found.state, {one.id: one for one in found.items}
+        await self._scripts.read(found.items)
+
+    async def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], Any]) -> None:
+        try:
+            await act(job)
+        except _RefusedError as refused:
+            receipts[job.order.key] = refused.receipt
+        except MethodError as error:
+            receipts[job.order.key] = failed_call(job, error)
+        except RequestError as error:
+            if error.limit != "maxSizeUpload":
+                raise
+            receipts[job.order.key] = Refused(job.order.key, str(error), Remedy.NEVER)
+
+    def _is_expected(self, job: Job, receipts: dict[int, Receipt]) -> bool:
+        """Return whether the server holds what an order expects; otherwise note its receipt."""
+        order, key = job.order, job.order.key
+        if order.verb is Verb.CREATE:
+            return True
+        script = self._now.get(str(job.ref))
+        if script is None:
+            receipts[key] = Done(key) if order.verb is Verb.DELETE else Stale(key, "it was deleted on the server")
+        elif script.id not in self._scripts.known or self._scripts.known[script.id].blob != script.blob_id:
+            receipts[key] = Stale(key, "its content cannot be read on the server")
+        elif order.expect is None or self._held(script) != (order.expect.body, order.expect.tags):
+            receipts[key] = Stale(key, "it was changed on the server since it was listed")
+        return key not in receipts
+
+    def _held(self, script: Script) -> tuple[str, Any]:
+        version = self._version(script)
+        return version.body, version.tags
+
+    # content and names
+
+    async def _write(self, job: Job) -> None:
+        """Create a script, give it another content, or another name."""
+        order, key = job.order, job.order.key
+        held = order.expect.tags if order.expect is not None else NO_TAGS
+        name = name_for(order.tags, held, keeps=True)
+        before = next(iter(names_in(held)), "")
+        if order.verb is Verb.CREATE:
+            data = self._checked(job, name, await self._local(job))
+            await self._make(job, name, data)
+            return
+        script = self._now[str(job.ref)]
+        self._ids[key] = script.id
+        if order.verb is Verb.UPDATE and name == before:
+            return
+        data = await self._local(job) if order.verb is Verb.REPLACE else await self._scripts.content(script)
+        data = self._checked(job, name, data)
+        # With its content, as Cyrus 3.6 to 3.12 changes a name only then, and says otherwise that it did.
+        blob = await self._validated(job, data)
+        patch = {"blobId": blob} | ({"name": name} if name != before else {})
+        await self._set(job, {"update": {script.id: patch}}, "notUpdated", script.id)
+
+    async def _make(self, job: Job, name: str, data: bytes) -> None:
+        limit = self._scripts.limit("maxNumberScripts")
+        if limit and len(self._now) + len(self._ids) >= limit:
+            raise _RefusedError(Refused(job.order.key, f"the server keeps at most {limit} scripts", Remedy.HUMAN))
+        if any(one.label == name for one in self._now.values()):
+            raise _RefusedError(Stale(job.order.key, "the server has another script of this name by now"))
+        blob = await self._validated(job, data)
+        answer = await self._set(job, {"create": {"new": {"name": name, "blobId": blob}}}, "notCreated", "new")
+        made = (answer.get("created") or {}).get("new")
+        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+            raise _RefusedError(Stale(job.order.key, "the server did not answer for it"))
+        self._ids[job.order.key] = made["id"]
+
+    async def _local(self, job: Job) -> bytes:
+        body = job.body
+        if body is None or body.data is None:
+            raise _RefusedError(Stale(job.order.key, body.why if body is not None and body.why else "its file was not read"))
+        return body.data
+
+    def _checked(self, job: Job, name: str, data: bytes) -> bytes:
+        """Return the content of a script that is within the server's limits."""
+        key, limit = job.order.key, self._scripts.limit("maxSizeScript")
+        if limit and len(data) > limit:
+            why = f"it has {len(data):,} octets, and the server takes scripts of at most {limit:,}"
+            raise _RefusedError(Refused(key, why, Remedy.NEVER))
+        longest = self._scripts.limit("maxSizeScriptName")
+        if longest and len(name.encode()) > longest:
+            why = f"its name has {len(name.encode())} octets, and the server takes names of at most {longest}"
+            raise _RefusedError(Refused(key, why, Remedy.NEVER))
+        return data
+
+    async def _validated(self, job: Job, data: bytes) -> str:
+        """Upload a script and return its blob id once the server says that it is valid."""
+        kept = await upload(self._scripts.client, self._scripts.account.id, data, MEDIA_TYPE)
+        why = await validate(self._scripts, kept.blob_id)
+        if why:
+            raise _RefusedError(Refused(job.order.key, f"the server does not accept the script: {why}", Remedy.NEVER))
+        return kept.blob_id
+
+    async def _set(self, job: Job, what: dict[str, Any], errors: str, name: str) -> dict[str, Any]:
+        """Call `SieveScript/set`. Raises _RefusedError where the object was refused, MethodError."""
+        state = {"ifInState": self._state} if self._state else {}
+        call = Call("SieveScript/set", {"accountId": self._scripts.account.id, **state, **what}, "set")
+        answer = (await self._scripts.caller.call([call], repeatable="create" not in what)).get(call)
+        if isinstance(answer.get("newState"), str):
+            self._state = answer["newState"]
+        error = set_errors(answer, errors).get(name)
+        if error is not None and error.type == "alreadyExists":
+            self._named_as_others.add(job.order.key)
+        if error is not None:
+            raise _RefusedError(_refusal(job, error))
+        return answer
+
+    # what is active
+
+    async def _activate(self, jobs: Sequence[Job], receipts: dict[int, Receipt]) -> None:
+        """Activate the script that is to be active here by now, or deactivate the one that is not to be."""
+        now = next((one.id for one in self._now.values() if one.is_active), "")
+        for job in jobs:
+            order = job.order
+            if ACTIVE in order.tags and ACTIVE not in (order.expect.tags if order.expect is not None else NO_TAGS):
+                if self._wish.is_agreed(now):
+                    await self._attempt(job, receipts, self._activate_one)
+                    if order.key not in receipts:
+                        return
+                    continue
+                self._wish.overrule(order.key)
+                if order.verb is not Verb.CREATE:
+                    receipts[order.key] = Stale(order.key, _OTHER)
+        for job in jobs:
+            if ACTIVE in job.order.removed_tags and job.order.key not in receipts:
+                if self._wish.is_off():
+                    await self._attempt(job, receipts, self._deactivate)
+                else:
+                    receipts[job.order.key] = Refused(job.order.key, _KEPT, Remedy.LATER)
+
+    async def _activate_one(self, job: Job) -> None:
+        await self._set(job, {"onSuccessActivateScript": self._ids[job.order.key]}, "notUpdated", self._ids[job.order.key])
+
+    async def _deactivate(self, job: Job) -> None:
+        """Deactivate the active script, in the first way that the server knows."""
+        for number, way in enumerate(_DEACTIVATIONS):
+            try:
+                await self._set(job, way, "notUpdated", str(job.ref))
+            except MethodError as error:
+                if error.type != "invalidArguments" or number + 1 == len(_DEACTIVATIONS):
+                    raise
+            else:
+                return
+
+    async def _destroy(self, job: Job) -> None:
+        """Destroy a script; the active one, which the guard let pass, is deactivated first (RFC 9661, 2.4)."""
+        key, ref = job.order.key, str(job.ref)
+        if self._now[ref].is_active and not await self._is_inactive_by_now(ref):
+            await self._deactivate(job)
+        await self._set(job, {"destroy": [ref]}, "notDestroyed", ref)
+        raise _RefusedError(Done(key))
+
+    async def _is_inactive_by_now(self, ref: str) -> bool:
+        return not any(one.is_active for one in (await self._scripts.some([ref])).items)
+
+    # what came of it
+
+    async def _conclude(self, jobs: Sequence[Job], receipts: dict[int, Receipt]) -> None:
+        """Read what the server holds now of what was written: only that is what both sides agree on."""
+        if not jobs:
+            return
+        found = {one.id: one for one in (await self._scripts.some(sorted({self._ids[job.order.key] for job in jobs}))).items}
+        failed = await self._scripts.read(found.values())
+        for job in jobs:
+            key, script = job.order.key, found.get(self._ids[job.order.key])
+            if script is None or script.id in failed:
+                receipts[key] = Stale(key, "the server does not give what was written")
+                continue
+            version, size = self._version(script), self._scripts.known[script.id].size
+            made = job.order.verb is Verb.CREATE
+            receipts[key] = Created(key, version, script.id, size) if made else Done(key, version)
+
+
+async def validate(scripts: Scripts, blob: str) -> str:
+    """Return why a server does not accept the script in a blob; nothing where it does (RFC 9661, 2.6)."""
+    call = Call("SieveScript/validate", {"accountId": scripts.account.id, "blobId": blob}, "validate")
+    error = (await scripts.caller.call([call])).get(call).get("error")
+    if error is None:
+        return ""
+    found = SetError.parse(error)
+    return " ".join(found.description.split())[:_LONGEST] or found.type
+
+
+def _refusal(job: Job, error: SetError) -> Receipt:
+    """Return the receipt of a script that the server refused.
+
+    By the RFC a script that is not valid is `invalidSieve` and one that is active `sieveIsActive`; Cyrus and Stalwart say
+    `invalidScript` and `scriptIsActive`, as a draft did.
+    """
+    key = job.order.key
+    if error.type in {"invalidSieve", "invalidScript"}:
+        why = f"the server does not accept the script: {' '.join(error.description.split())[:_LONGEST] or error.type}"
+        return Refused(key, why, Remedy.NEVER)
+    if error.type in {"sieveIsActive", "scriptIsActive"}:
+        return Stale(key, "it was activated on the server since it was listed")
+    if error.type == "alreadyExists":
+        return Refused(key, "the server has another script of this name", Remedy.HUMAN)
+    return refusal(job, error)
+
+
+def _included_first(jobs: Sequence[Job]) -> list[Job]:
+    """Return jobs so that a script comes after those that it includes, as far as they do not include one another."""
+    named = {name_for(job.order.tags): job for job in jobs}
+    ordered: dict[int, Job] = {}
+    waiting = [(job, False) for job in reversed(jobs)]
+    met: set[int] = set()
+    while waiting:
+        job, done = waiting.pop()
+        key = job.order.key
+        if done:
+            ordered[key] = job
+        elif key not in met:
+            met.add(key)
+            waiting.append((job, True))
+            data = job.body.data if job.body is not None else None
+            waiting += [(named[name], False) for name in includes(data or b"") if name in named]
+    return list(ordered.values())

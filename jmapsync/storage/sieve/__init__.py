@@ -1,0 +1,1 @@
+"""Keep Sieve scripts as files of one directory, with a symbolic link to the active one."""

@@ -1,0 +1,1 @@
+"""Sieve scripts, both ways."""
