@@ -20,6 +20,7 @@ from jmapsync.storage.port import Body, Folder, FolderPage, ItemPage, Refused, S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from jmapsync.formats.quota import Quota
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger.record import Record
@@ -139,6 +140,10 @@ class ScriptSide:
     async def names(self, refs: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # their names are known from the listing
         """Return nothing."""
         return {}
+
+    async def quotas(self) -> Sequence[Quota] | None:
+        """Return None: the number and the size of scripts are limits of the capability (RFC 9661, 1.3.1)."""
+        return None
 
     async def finish(self) -> None:
         """Do nothing: what an interrupted run left is a script like any other."""
