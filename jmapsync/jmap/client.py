@@ -75,6 +75,8 @@ class Client:
         self._session_lock = asyncio.Lock()
         self._stale = False
         self._bundle: Bundle | None = None
+        self.trusts_text = True
+        """Whether no blob that Blob/get gave as text was another than its digest says."""
         self._reread_for = ""
         self._next_reread = 0.0
         self.request_limit = self.upload_limit = self.download_limit = RequestLimit(1)

@@ -117,7 +117,7 @@ def main() -> None:
                     mirror = Jmapsync(place / f"http{version}", f"https://{HOST}:{near}/jmap/", USER, PASSWORD)
                     mirror.environment["SSL_CERT_FILE"] = str(directory / "ca.pem")
                     cost, report = mirror.run()
-                    say(f"  jmapsync by HTTP/{version}: {cost}; {report['requests']} requests")
+                    say(f"  jmapsync by HTTP/{version}: {cost}; {report['requests']} requests, {report['bytes'] / 1e6:.1f} MB")
                     cost, report = mirror.run()
                     say(f"    nothing to do: {cost}; {report['requests']} request(s)")
             with relay(server.imap_port, milliseconds, megabits) as near:

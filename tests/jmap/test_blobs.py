@@ -271,6 +271,14 @@ def test_the_standard_s_blob_capability_goes_before_cyrus_own(
     assert blob_capability(found, found.accounts["alice"]) == chosen
 
 
+def as_data(octets: bytes) -> dict[str, object]:
+    """Return the property `data` as RFC 9404, section 4.2, has it."""
+    try:
+        return {"data:asText": octets.decode()}
+    except UnicodeDecodeError:
+        return {"data:asBase64": base64.b64encode(octets).decode(), "isEncodingProblem": True}
+
+
 def blob_get(contents: dict[str, bytes], **changes: object) -> Callable[[Seen], Answer]:
     """Answer Blob/get as Cyrus does: unknown ids in notFound."""
 
@@ -280,14 +288,16 @@ def blob_get(contents: dict[str, bytes], **changes: object) -> Callable[[Seen], 
             {
                 "id": id_,
                 "size": len(contents[id_]),
-                "data:asBase64": base64.b64encode(contents[id_]).decode(),
+                **as_data(contents[id_]),
                 "digest:sha": base64.b64encode(hashlib.sha1(contents[id_]).digest()).decode(),
                 **changes,
             }
             for id_ in args["ids"]
             if id_ in contents
         ]
-        kept = [{key: item[key] for key in ("id", "isTruncated", *args["properties"]) if key in item} for item in found]
+        kept = [
+            {key: value for key, value in item.items() if key.startswith((*args["properties"], "id", "isTruncated"))} for item in found
+        ]
         return result([name, {"list": kept, "notFound": [id_ for id_ in args["ids"] if id_ not in contents]}, call_id])
 
     return answer
@@ -347,6 +357,53 @@ async def test_one_blob_of_broken_base64_does_not_spoil_the_others(peer: Peer) -
     assert [blob.data for blob in got] == [b"ABCDEF", None, None]
     assert got[1].error
     assert got[2].error
+
+
+ODD_TEXTS = [b"", b"\0", b"a\rb\nc\r\n", "\ufeffmail".encode(), "\U0001f4ec \u2028".encode(), b'"\\/\x7f', "e\u0301".encode(), b"\x1f" * 9]
+NO_TEXTS = [b"\xff\xfe", "caf\u00e9".encode("latin-1"), b"\xed\xa0\x80", b"\xc0\x80"]
+
+
+async def test_blobs_come_as_text_where_they_are_text_octet_for_octet(peer: Peer) -> None:
+    contents = {f"G{n}": octets for n, octets in enumerate(ODD_TEXTS + NO_TEXTS)}
+    peer.on("/api", blob_get(contents))
+    async with client(peer) as c:
+        assert {blob.id: blob.data for blob in await get_blobs(c, "alice", list(contents))} == contents
+    assert {tuple(seen.calls[0][1]["properties"]) for seen in peer.seen_at("/api")} == {("data", "digest:sha")}
+
+
+@pytest.mark.parametrize("text", ["\u00e9", "cafe\u0301", "caf\ufffd", "caf\udce9", 7, None, "caf\u00e9\r\n"])
+async def test_text_that_is_not_what_its_digest_says_is_asked_for_as_base64(peer: Peer, text: object) -> None:
+    contents = {"G1": "caf\u00e9\n".encode(), "G2": b"plain"}
+    whole = blob_get(contents)
+
+    def altering(seen: Seen) -> Answer:
+        [[name, args, call_id]] = seen.calls
+        if args["properties"] == ["data:asBase64"]:
+            found = [{"id": id_, "data:asBase64": base64.b64encode(contents[id_]).decode()} for id_ in args["ids"]]
+        else:
+            found = json.loads(whole(seen).body)["methodResponses"][0][1]["list"]
+            found[0]["data:asText"] = text
+        return result([name, {"list": found}, call_id])
+
+    peer.on("/api", altering)
+    async with client(peer) as c:
+        first = await get_blobs(c, "alice", list(contents))
+        again = await get_blobs(c, "alice", list(contents))
+    if text is None:  # it is no other text: it is absent, and read otherwise
+        assert [blob.data for blob in first] == [None, b"plain"]
+        return
+    assert [blob.data for blob in first] == [blob.data for blob in again] == list(contents.values())
+    assert [seen.calls[0][1]["ids"] for seen in peer.seen_at("/api")] == [["G1", "G2"], ["G1"], ["G1", "G2"]]
+    assert peer.seen_at("/api")[-1].calls[0][1]["properties"] == ["data:asBase64"]
+
+
+async def test_without_a_digest_no_text_is_asked_for(peer: Peer) -> None:
+    peer.offer_session(capabilities={CORE: {}, BLOB: {}}, accounts={"alice": {"accountCapabilities": {BLOB: {}}}})
+    peer.on("/api", blob_get({"G1": b"one"}))
+    async with client(peer) as c:
+        await get_blobs(c, "alice", ["G1"])
+    [seen] = peer.seen_at("/api")
+    assert seen.calls[0][1]["properties"] == ["data:asBase64"]
 
 
 async def test_digests_are_those_of_the_bytes(peer: Peer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import socket
 import statistics
@@ -20,7 +21,7 @@ import h2.events
 import pytest
 
 from jmapsync.errors import ServerError
-from jmapsync.jmap import blobs, curl, curl_loop
+from jmapsync.jmap import blobs, curl, curl_loop, inflating
 from jmapsync.jmap.auth import BasicCredential, BearerCredential
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
@@ -30,8 +31,9 @@ from jmapsync.jmap.exchange import STREAMS
 from jmapsync.jmap.hosts import Origin
 from jmapsync.jmap.replies import BrokenOffError, UnreachedError
 from jmapsync.jmap.session import Session
+from jmapsync.jmap.traffic import RateLimit
 from jmapsync.jmap.transport import KEPT_CONNECTIONS, Transport
-from tests.jmap.peer import Answer, Peer, session_object
+from tests.jmap.peer import Answer, Peer, Seen, session_object
 from tests.jmap.test_tls import authority, server_context
 from tests.jmap.wild import head, wild
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     import trustme
 
 __all__ = ["authority"]
+
+MAIL = b"Subject: caf\xe9\r\n\r\n" + b"text " * 4000
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +94,34 @@ async def test_a_server_that_waits_for_acknowledgements_gets_them_at_once(monkey
         at_once = await usual()
         monkeypatch.setattr(curl_loop, "_QUICKACK", None)
         assert at_once < 0.5 * await usual()
+
+
+def _compressed(seen: Seen) -> Answer:
+    coded = "gzip" in seen.headers["accept-encoding"]
+    return Answer(body=gzip.compress(MAIL) if coded else MAIL, headers={"Content-Encoding": "gzip"} if coded else {})
+
+
+@pytest.mark.parametrize(
+    ("far", "is_remote", "limit", "asked"),
+    [
+        (0.0, True, None, "gzip, deflate"),
+        (3600.0, True, None, "identity"),
+        (3600.0, True, RateLimit(1_000_000), "gzip, deflate"),
+        (0.0, False, None, "identity"),
+    ],
+)
+async def test_blobs_come_compressed_from_far_away_alone(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, *, far: float, is_remote: bool, limit: RateLimit | None, asked: str
+) -> None:
+    monkeypatch.setattr(curl, "_FAR", far)
+    monkeypatch.setattr(inflating, "is_loopback", lambda _host: not is_remote)
+    peer = await Peer().start(server_context(authority))
+    peer.on("/download/alice/G/x", _compressed)
+    session = Session.parse(Answer.json(session_object()).body, f"{peer.url}/session")
+    async with Client(f"{peer.url}/session", BearerCredential("fmu1-sesame"), session=session, max_wait=0, rate=limit) as c:
+        assert [await get(c, "G") for _ in range(3)] == [MAIL] * 3
+    assert peer.seen[-1].headers["accept-encoding"] == asked
+    await peer.stop()
 
 
 def test_what_is_no_socket_is_left_as_it_is() -> None:
