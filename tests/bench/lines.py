@@ -41,7 +41,7 @@ http {{
   access_log off; client_max_body_size 0; client_body_temp_path {0}/b; proxy_temp_path {0}/p;
   fastcgi_temp_path {0}/f; scgi_temp_path {0}/s; uwsgi_temp_path {0}/u;
   ssl_certificate {0}/chain.pem; ssl_certificate_key {0}/key.pem; keepalive_requests 1000000;
-  upstream jmap {{ server 127.0.0.1:{1}; keepalive 16; }}
+  upstream jmap {{ server 127.0.0.1:{1}; keepalive 128; }}
   server {{
     listen {2} ssl{3}; gzip on; gzip_types application/json; gzip_proxied any;
     location / {{ proxy_pass http://jmap; proxy_http_version 1.1; proxy_set_header Connection "";

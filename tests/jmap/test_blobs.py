@@ -296,7 +296,8 @@ def blob_get(contents: dict[str, bytes], **changes: object) -> Callable[[Seen], 
             if id_ in contents
         ]
         kept = [
-            {key: value for key, value in item.items() if key.startswith((*args["properties"], "id", "isTruncated"))} for item in found
+            {key: value for key, value in item.items() if key.startswith((*args["properties"], "id", "isTruncated"))}
+            for item in found
         ]
         return result([name, {"list": kept, "notFound": [id_ for id_ in args["ids"] if id_ not in contents]}, call_id])
 
@@ -359,7 +360,16 @@ async def test_one_blob_of_broken_base64_does_not_spoil_the_others(peer: Peer) -
     assert got[2].error
 
 
-ODD_TEXTS = [b"", b"\0", b"a\rb\nc\r\n", "\ufeffmail".encode(), "\U0001f4ec \u2028".encode(), b'"\\/\x7f', "e\u0301".encode(), b"\x1f" * 9]
+ODD_TEXTS = [
+    b"",
+    b"\0",
+    b"a\rb\nc\r\n",
+    "\ufeffmail".encode(),
+    "\U0001f4ec \u2028".encode(),
+    b'"\\/\x7f',
+    "e\u0301".encode(),
+    b"\x1f" * 9,
+]
 NO_TEXTS = [b"\xff\xfe", "caf\u00e9".encode("latin-1"), b"\xed\xa0\x80", b"\xc0\x80"]
 
 

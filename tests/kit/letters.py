@@ -31,5 +31,7 @@ def keywords(server: DemoServer, ref: str) -> set[str]:
 
 def bodies_fetched(server: DemoServer) -> int:
     """Return how many bodies the server was asked for."""
-    batched = sum(len(call.arguments["ids"]) for call in server.requests.calls("Blob/get") if "data" in call.arguments["properties"])
+    batched = sum(
+        len(call.arguments["ids"]) for call in server.requests.calls("Blob/get") if "data" in call.arguments["properties"]
+    )
     return batched + server.requests.count("download")
