@@ -381,7 +381,9 @@ async def test_blobs_come_as_text_where_they_are_text_octet_for_octet(peer: Peer
     assert {tuple(seen.calls[0][1]["properties"]) for seen in peer.seen_at("/api")} == {("data", "digest:sha")}
 
 
-@pytest.mark.parametrize("text", ["\u00e9", "cafe\u0301", "caf\ufffd", pytest.param("caf\udce9", id="surrogate"), 7, None, "caf\u00e9\r\n"])
+@pytest.mark.parametrize(
+    "text", ["\u00e9", "cafe\u0301", "caf\ufffd", pytest.param("caf\udce9", id="surrogate"), 7, None, "caf\u00e9\r\n"]
+)
 async def test_text_that_is_not_what_its_digest_says_is_asked_for_as_base64(peer: Peer, text: object) -> None:
     contents = {"G1": "caf\u00e9\n".encode(), "G2": b"plain"}
     whole = blob_get(contents)
