@@ -141,8 +141,8 @@ def test_what_bars_the_way_changes_nothing_on_either_side(scene: Scene, fault: s
     for kept in (True, False):
         scene.desk.session = scene.desk.session if kept else None
         found = scene.sync()
-        # A new session lists no such account: the server withdrew it. With the session that was kept a request fails.
-        is_withdrawn = fault == "the account is gone" and not kept
+        # The session that was kept lists the account, so that the server withdrew it; a new one never did.
+        is_withdrawn = fault == "the account is gone" and kept
         assert (found.exit_code if isinstance(found, KindReport) else found) is (
             ExitCode.SUSPENDED if is_withdrawn else ExitCode.FAILED
         )
