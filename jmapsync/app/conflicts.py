@@ -35,13 +35,13 @@ class ConflictCopies:
     def __init__(self, account: AccountConfig) -> None:
         """Keep the configuration; nothing is opened yet."""
         self.account = account.name
-        self._config = account
-        self._state = account.state_dir
+        self.kinds = account.kinds
+        self.state_dir = account.state_dir
 
     def list(self) -> list[ConflictCopy]:
         """Return all, the oldest first; works while another process writes."""
-        with checking_ledger(self._state):
-            ledger = Ledger.open_readonly(self._state / LEDGER)
+        with checking_ledger(self.state_dir):
+            ledger = Ledger.open_readonly(self.state_dir / LEDGER)
             if ledger is None:
                 return []
             try:
@@ -59,7 +59,7 @@ class ConflictCopies:
     def body(self, number: int) -> bytes:
         """Return the bytes of a conflict copy; raise `LocalError` if they cannot be read."""
         try:
-            with open_regular(self._state / CONFLICT_COPIES / str(number), follow=True) as file:
+            with open_regular(self.state_dir / CONFLICT_COPIES / str(number), follow=True) as file:
                 return file.read()
         except OSError as error:
             raise LocalError(f"Conflict copy {number} of account {self.account} cannot be read: {error.strerror}.") from error
@@ -69,7 +69,7 @@ class ConflictCopies:
         with self._writing() as ledger:
             self.find(number)
             ledger.drop_conflict_copy(number)
-            (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
+            (self.state_dir / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
 
     def restore(self, number: int) -> Path:
         """Put a conflict copy back and return its file: a message beside the one that won, anything else in place of it.
@@ -78,7 +78,7 @@ class ConflictCopies:
         """
         with self._writing() as ledger:
             copy = self.find(number)
-            config = self._config.kinds.get(copy.kind)
+            config = self.kinds.get(copy.kind)
             if config is None:
                 raise ConfigError([f"Account {self.account} no longer synchronizes {copy.kind}, so it cannot be put back."])
             if isinstance(config, MailConfig):
@@ -86,7 +86,7 @@ class ConflictCopies:
             else:
                 file = self._put_in_place(config, copy, ledger)
             ledger.drop_conflict_copy(number)
-        (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
+        (self.state_dir / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
         return file
 
     def _put_beside(self, mail: MailConfig, copy: ConflictCopy, ledger: Ledger) -> Path:
@@ -119,10 +119,10 @@ class ConflictCopies:
 
     @contextmanager
     def _writing(self) -> Iterator[Ledger]:
-        if not os.path.exists(self._state / LEDGER):
+        if not os.path.exists(self.state_dir / LEDGER):
             raise ConfigError([f"Account {self.account} has no conflict copies."])
-        with checking_ledger(self._state), AccountLock(self._state / LOCK, self.account):
-            ledger = Ledger.open(self._state / LEDGER)
+        with checking_ledger(self.state_dir), AccountLock(self.state_dir / LOCK, self.account):
+            ledger = Ledger.open(self.state_dir / LEDGER)
             try:
                 yield ledger
             finally:

@@ -36,15 +36,26 @@ def list_(settings: Settings) -> None:
 
 @conflicts.command()
 @click.argument("identity", metavar="ID", type=CONFLICT_ID)
+@click.option("--diff/--whole", "as_diff", default=None, help="Show both versions as a diff, or the conflict copy alone.")
 @pass_settings
-def show(settings: Settings, identity: str) -> None:
-    """Print a conflict copy byte for byte; on a terminal, with control characters escaped."""
+def show(settings: Settings, identity: str, *, as_diff: bool | None) -> None:
+    """Show how a conflict copy differs from the version that won; elsewhere than on a terminal, print the copy byte for byte.
+
+    In the diff, lines with - are those of the version that won, lines with + those of the conflict copy. On a terminal, control
+    characters are escaped.
+    """
     copies, number = _find(settings, identity)
     copy = copies.find(number)
     settings.inform(f"{copy.item} ({copy.kind}, the {copy.side} version), kept {_when(copy)}: {copy.reason}")
+    is_terminal = sys.stdout.isatty()
+    if is_terminal if as_diff is None else as_diff:
+        from jmapsync.app.conflict_diff import difference  # noqa: PLC0415  # the list needs none of it
+
+        say(*difference(copies, number))
+        return
     body = copies.body(number)
-    if sys.stdout.isatty():
-        say(*body.decode("utf-8", "surrogateescape").removesuffix("\n").replace("\r\n", "\n").split("\n"))
+    if is_terminal:
+        say(*body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").removesuffix("\n").split("\n"))
     else:
         click.echo(body, nl=False)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
+from tests.cli.conftest import PROGRAM
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +34,22 @@ def conflict_copy(home: Home, jmapsync: Command) -> None:
     (home.state / "shelf" / str(number)).write_bytes(LOST)
 
 
+def shown(home: Home, *arguments: str) -> str:
+    """Return what `conflicts` shows on a terminal."""
+    with Terminal(80) as terminal:
+        done = subprocess.run(
+            [*PROGRAM, "conflicts", *arguments],
+            env=home.environment() | {"TERM": "xterm"},
+            stdout=terminal.end,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        text = terminal.all().decode().replace("\r\n", "\n")
+    assert done.returncode == 0
+    return text
+
+
 class TestNoConflictCopies:
     @pytest.mark.parametrize("command", [("conflicts",), ("conflicts", "list")])
     def test_lists_nothing(self, command: tuple[str, ...], jmapsync: Command, home: Home) -> None:
@@ -45,6 +64,22 @@ class TestNoConflictCopies:
     @pytest.mark.parametrize("identity", ["x", "home/", "-1", "work/1", "1" * 30, "²"])
     def test_knows_what_is_no_id(self, identity: str, jmapsync: Command) -> None:
         assert jmapsync("conflicts", "show", "--", identity).code == 2
+
+
+@pytest.mark.parametrize("layout", ["nested", "maildir++"])
+def test_a_message_is_compared_with_the_one_that_won(layout: str, jmapsync: Command, home: Home) -> None:
+    home.configure(mail=f'layout = "{layout}"\ndirection = "pull"')
+    jmapsync("sync")
+    folder = home.mail / ("INBOX" if layout == "nested" else "")
+    file = next(file for part in ("new", "cur") for file in (folder / part).iterdir())
+    content = file.read_bytes()
+    (folder / "tmp" / "edited").write_bytes(content + b"edited\n")
+    (folder / "tmp" / "edited").rename(file)
+    jmapsync("sync")
+    [won] = [one for part in ("new", "cur") for one in (folder / part).iterdir() if one.read_bytes() == content]
+    won.rename(folder / "cur" / f"{won.name.partition(':')[0]}:2,FS")  # flagged since
+    lines = jmapsync("conflicts", "show", "--diff", "1").out.splitlines()
+    assert [line for line in lines[2:] if line[0] in "+-"] == ["+edited"]
 
 
 def test_a_version_goes_back_into_its_folder_of_a_maildir_plus_plus(jmapsync: Command, home: Home) -> None:
@@ -129,6 +164,26 @@ class TestAShelvedCard:
         assert b"NICKNAME:There\r\n" in card.read_bytes()
         assert "edited on both sides" in jmapsync("conflicts").out
         assert "NICKNAME:Here\n" in jmapsync("conflicts", "show", "1").out.replace("\r", "")
+
+    def test_is_compared_with_the_version_that_won(self, card: Path, jmapsync: Command) -> None:
+        lines = jmapsync("conflicts", "show", "1", "--diff").out.splitlines()
+        assert lines[:2] == ["--- the version that won", "+++ conflict copy 1"]
+        changed = [line for line in lines[2:] if line[0] in "+-"]
+        assert "-NICKNAME:There" in changed
+        assert "+NICKNAME:Here" in changed
+        assert len(changed) == 2
+
+    def test_is_shown_as_a_diff_on_a_terminal_unless_the_whole_is_asked_for(self, card: Path, home: Home) -> None:
+        assert "-NICKNAME:There\n" in shown(home, "show", "1")
+        whole = shown(home, "show", "--whole", "1")
+        assert "NICKNAME:There" not in whole
+        assert "\nNICKNAME:Here\n" in whole
+
+    def test_is_shown_alone_when_the_version_that_won_is_gone(self, card: Path, jmapsync: Command) -> None:
+        card.unlink()
+        out = jmapsync("conflicts", "show", "1", "--diff").out
+        assert out.startswith("The version that won is not among the local files any more")
+        assert "\nNICKNAME:Here\n" in out
 
     def test_goes_back_into_its_file_and_to_the_server(self, card: Path, jmapsync: Command, server: DemoServer) -> None:
         done = jmapsync("conflicts", "restore", "1")

@@ -34,6 +34,7 @@ def test_the_commands_page_has_every_command_and_option() -> None:
     table = COMMANDS.partition("| command |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)", table, re.MULTILINE)) == set(SUMMARIES)
     commands = [program.get_command(click.Context(program), name) for name in SUMMARIES]
+    commands += [inner for one in commands if isinstance(one, click.Group) for inner in one.commands.values()]
     options = {
         option
         for command in commands
