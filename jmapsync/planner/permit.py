@@ -1,7 +1,8 @@
 """Undo locally what a person may not do on the server (a shared mailbox, a read-only account).
 
 The decision is made once more as if the act had never been done. Undoing loses nothing: a body that is replaced is kept as a
-conflict copy first. A container made here that holds items stays, quarantined, until it may be made there too.
+conflict copy first. What a person wrote stays, quarantined, until it may be sent: a new item, a container made here that holds items,
+and an edit for as long as the server's item does not change; then the edit becomes a conflict copy.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from jmapsync.planner import reason
 from jmapsync.planner.decide import BOTH, decide
-from jmapsync.planner.merge import hidden_on, in_sight, means_gone
+from jmapsync.planner.merge import hidden_on, in_sight, means_gone, stay
 from jmapsync.planner.model import ALLOWED, NO_TAGS, NOTHING, Decision, Pair, Rights, Rules, Side, Tags, Version, Wanted
 
 SEEN = "$seen"
@@ -39,9 +40,12 @@ def _new(pair: Pair, wish: Decision, rules: Rules, rights: Rights, *, needed: bo
         forbidden = bool(wanted.homes & rights.no_child) or (rights.no_top and not wanted.homes)
         return _never_made(pair.local, wish, needed=needed) if forbidden else wish
     left = wanted.homes - rights.no_add
-    if not left:
+    marked = wish.local is not None and bool(wish.local.marked)
+    if not left and marked:
         return Decision(None, None, reason.taken_back(wish.reason, copied=True), Side.LOCAL, undone=True)
-    if wish.local is not None and wish.local.marked:
+    if not left:
+        return Decision(stay(Side.LOCAL, pair.local), None, wish.reason, waits=reason.forbidden(wish.reason))
+    if marked:
         return replace(wish, remote=replace(wanted, homes=left))
     both = replace(wanted, homes=left)
     return wish if left == wanted.homes else Decision(both, both, reason.taken_back(wish.reason), undone=True)
@@ -62,9 +66,13 @@ def _item(pair: Pair, there: Version, wish: Decision, rules: Rules, rights: Righ
     homes = bool((there.homes - to_be) & rights.no_remove or (to_be - there.homes) & rights.no_add)
     replaced = wanted is not None and wanted.source is Side.LOCAL
     body = replaced and bool((to_be | there.homes) & rights.no_edit)
+    if body and here is not None and here.leaving:  # without the edit, what is marked deleted would be deleted at once
+        homes = homes or bool(there.homes & rights.no_remove)
     tags = _barred(wanted.tags ^ there.tags, there, rights) if wanted is not None else NO_TAGS
     if not (homes or body or tags):
         return wish
+    if body and here is not None and not here.leaving and pair.base is not None and _is_as_agreed(there, pair.base.remote):
+        return Decision(stay(Side.LOCAL, here), stay(Side.REMOTE, there), wish.reason, waits=reason.forbidden(wish.reason))
     if here is None or (homes and means_gone(here, rules)):
         kept = agreed
     else:
@@ -74,6 +82,10 @@ def _item(pair: Pair, there: Version, wish: Decision, rules: Rules, rights: Righ
         if body:
             kept = replace(kept, body=agreed.body, sense=agreed.sense)
     return _undone(pair, kept, wish, rules)
+
+
+def _is_as_agreed(there: Version, agreed: Version) -> bool:
+    return (there.body, there.tags, there.homes) == (agreed.body, agreed.tags, agreed.homes)
 
 
 def _barred(changed: Tags, there: Version, rights: Rights) -> Tags:

@@ -47,24 +47,45 @@ AGREED = Base(version(), version())
         (version(tags="$seen x"), Rights(no_seen=frozenset({1})), ["local update [1] x", "remote update [1] x"]),
         (version(tags="$seen x"), Rights(no_keywords=frozenset({1})), ["local update [1] $seen", "remote update [1] $seen"]),
         (version(tags="x", homes=(2,)), Rights(no_add=frozenset({2})), ["local update [1] x", "remote update [1] x"]),
-        (version("b"), Rights(no_edit=frozenset({1})), ["local replace [1] shelve"]),
+        (version("b"), Rights(no_edit=frozenset({1})), []),
         (version("b"), Rights(no_add=frozenset({1})), ["remote replace [1]"]),
-        (version("b", homes=(2,)), Rights(no_edit=frozenset({1})), ["local replace [2] shelve", "remote update [2] shelve"]),
-        (version("b", homes=(2,)), Rights(no_remove=frozenset({1}), no_edit=frozenset({1})), ["local replace [1] shelve"]),
+        (version("b", homes=(2,)), Rights(no_edit=frozenset({1})), []),
+        (version("b", leaving=(1,)), Rights(no_remove=frozenset({1}), no_edit=frozenset({1})), ["local replace [1] shelve"]),
     ],
 )
 def test_an_act_on_a_message_of_the_server(local: Version | None, rights: Rights, expected: list[str]) -> None:
     assert reported(Pair(9, local, version(), AGREED), rights) == expected
 
 
+def waiting(pair: Pair, rights: Rights) -> str:
+    """Return why an item is left alone on both sides."""
+    found = plan([pair], MAIL, EVERYWHERE, rights=rights)
+    assert (found.changes, found.agreed, found.forgotten) == ((), (), ())
+    return found.hidden[0].reason
+
+
+def test_an_edit_waits_until_the_servers_message_changes() -> None:
+    rights = Rights(no_edit=frozenset({1}))
+    assert waiting(Pair(9, version("b"), version(), AGREED), rights) == "edited here, which the server does not allow"
+    for there in (version("c"), version(tags="x"), version(homes=(1, 2))):
+        orders = reported(Pair(9, version("b"), there, AGREED), rights)
+        assert len(orders) == 1
+        assert orders[0].startswith("local replace ")
+        assert orders[0].endswith(" shelve")
+    assert reported(Pair(9, version("b"), None, AGREED), rights) == ["remote create [1]"]
+
+
 def test_a_new_message() -> None:
     rights = Rights(no_add=frozenset({1}))
-    assert reported(Pair(9, version(), None, None), rights) == ["local delete [] shelve"]
+    assert waiting(Pair(9, version(), None, None), rights) == "new here, which the server does not allow"
+    assert waiting(Pair(9, version(tags="x"), None, None), rights) == "new here, which the server does not allow"
+    assert needed_homes([Pair(9, version(), None, None)], MAIL, rights) == {1}
     assert reported(Pair(9, version(homes=(1, 2)), None, None), rights) == ["local update [2]", "remote create [2]"]
 
 
 def test_what_the_server_deleted_and_was_edited_here() -> None:
-    assert reported(Pair(9, version("b"), None, AGREED), Rights(no_add=frozenset({1}))) == ["local delete [] shelve"]
+    why = waiting(Pair(9, version("b"), None, AGREED), Rights(no_add=frozenset({1})))
+    assert why == "deleted on the server, but edited here, which the server does not allow"
 
 
 def test_what_the_server_does_needs_no_right() -> None:
@@ -102,7 +123,7 @@ def test_a_folder_that_may_not_be_made() -> None:
         (),
         [(9, "new here, which the server does not allow")],
     )
-    assert needed_homes([Pair(1, version(homes=(9,)), None, None)], MAIL, Rights(no_add=frozenset({9}))) == NOTHING
+    assert needed_homes([Pair(1, version(homes=(9,)), None, None)], MAIL, Rights(no_add=frozenset({9}))) == {9}
 
 
 VERSIONS = st.builds(
