@@ -47,7 +47,7 @@ class Kind(Struct, frozen=True):
     items: Rules
     containers: Rules
     rights: RightNames
-    """A local change that the rights forbid is undone on disk."""
+    """A local change that the rights forbid is not sent: what was written waits, anything else is undone on disk."""
     counted: tuple[str, ...] = ()
     """What quotas for its items call them (RFC 9425, section 4.1); none: their figures keep no item from being sent."""
 

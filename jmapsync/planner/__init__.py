@@ -47,7 +47,7 @@ This package
 ------------
 model       the types: Side, Version, Base, Pair, Rules, Decision, Order, Change, Plan
 merge       whose body, which tags, which homes
-permit      undo locally what the server does not permit
+permit      undo locally, or leave waiting, what the server does not permit
 decide      the table; `follow` is its variant where a side may not be written (pull only)
 orders      the difference between what is held and what is wanted; `containers` puts parents before children
 plan        batches of items in, a sorted plan out

@@ -1,8 +1,8 @@
-"""Undo locally what a person may not do on the server (a shared mailbox, a read-only account).
+"""Undo locally, or leave waiting, what a person may not do on the server (a shared mailbox, a read-only account).
 
 The decision is made once more as if the act had never been done. Undoing loses nothing: a body that is replaced is kept as a
-conflict copy first. What a person wrote stays, quarantined, until it may be sent: a new item, a container made here that holds items,
-and an edit for as long as the server's item does not change; then the edit becomes a conflict copy.
+conflict copy first. What a person wrote stays, quarantined, until it may be sent: a new item, a container made here that holds
+items, and an edit for as long as the server's item does not change; then the edit becomes a conflict copy.
 """
 
 from __future__ import annotations

@@ -117,29 +117,44 @@ class TestARightThatIsMissing:
         assert b"SUMMARY:Here\r\n" in file.read_bytes()
         assert events.by_uid("weekly")["title"] == "Weekly"
 
-    def test_turns_an_edit_back_and_keeps_it_as_a_conflict_copy(self, desk: ObjectMirror, cards: Store) -> None:
+    def test_makes_an_edit_wait_until_it_may_be_sent(self, desk: ObjectMirror, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
-        found = desk.sync()["contacts"]
-        assert (found.problems, len(found.messages)) == ([], 1)
-        assert b"NOTE:first\r\n" in file.read_bytes()
+        for _ in range(2):
+            found = desk.sync()
+            assert [problem.why for problem in found["contacts"].problems] == ["edited here, which the server does not allow"]
+            assert writes(found) == 0
+        assert b"NOTE:here\r\n" in file.read_bytes()
+        cards.set_rights("", mayWrite=True)
+        desk.sync_until_quiet()
+        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "here"
+
+    def test_keeps_an_edit_as_a_conflict_copy_once_the_servers_card_changes(self, desk: ObjectMirror, cards: Store) -> None:
+        cards.set_rights("", mayWrite=False)
+        file = desk.file("contacts", "ada")
+        change(file, "NOTE:first", "NOTE:here")
+        desk.sync()
+        cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "there"})
+        assert desk.sync()["contacts"].problems == []
+        assert b"NOTE:there\r\n" in file.read_bytes()
         [(_, content)] = desk.conflict_copies()
         assert b"NOTE:here\r\n" in content
-        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
         assert writes(desk.sync()) == 0
 
-    def test_makes_a_new_file_a_conflict_copy_and_puts_a_deleted_one_back(self, desk: ObjectMirror, cards: Store) -> None:
+    def test_makes_a_new_file_wait_and_puts_a_deleted_one_back(self, desk: ObjectMirror, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         new = desk.file("contacts", "ada").with_name("new.vcf")
         new.write_bytes(card("new"))
         desk.file("contacts", "ada").unlink()
-        desk.sync()
-        [(_, content)] = desk.conflict_copies()
-        assert b"UID:new\r\n" in content
-        assert [file.name for file in desk.files("contacts")] == ["ada.vcf"]
+        found = desk.sync()["contacts"]
+        assert [problem.why for problem in found.problems] == ["new here, which the server does not allow"]
+        assert [file.name for file in desk.files("contacts")] == ["ada.vcf", "new.vcf"]
         assert [item["uid"] for item in cards.items.values()] == ["ada"]
         assert writes(desk.sync()) == 0
+        cards.set_rights("", mayWrite=True)
+        desk.sync_until_quiet()
+        assert [item["uid"] for item in cards.items.values()] == ["ada", "new"]
 
     def test_keeps_a_calendar_that_may_not_be_destroyed(self, desk: ObjectMirror, events: Store) -> None:
         events.set_rights("Calendar", mayDelete=False, mayWriteAll=False, mayWriteOwn=False)
