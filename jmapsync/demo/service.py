@@ -241,8 +241,8 @@ class Service:
         return {name: details[name] for name in offered if name in details and self.is_offered_in(account, name)}
 
     def is_offered_in(self, account: Account, capability: str) -> bool:
-        """Return whether an account offers a capability that the server has; of somebody else's, only what is shared."""
-        if not account.is_personal and capability in {SUBMISSION, VACATION}:
+        """Return whether an account offers a capability that the server has; of somebody else's, what is shared (seen on Cyrus)."""
+        if not account.is_personal and self.dialect.mailbox_rules == "cyrus" and capability in {SUBMISSION, VACATION}:
             return False
         kinds = {MAIL: "mail", CONTACTS: "contacts", CALENDARS: "calendars", CYRUS_CALENDARS: "calendars"}
         kinds |= {SIEVE: "sieve", CYRUS_SIEVE: "sieve"}
