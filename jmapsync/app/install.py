@@ -17,8 +17,8 @@ from jmapsync.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UNITS = ("jmapsync.service", "jmapsync@.service")
-"""All accounts in one daemon, and the template for one account."""
+UNITS = ("jmapsync.service", "jmapsync@.service", "jmapsync-sync.service", "jmapsync-sync.timer")
+"""All accounts in one daemon, the template for one account, and a run of all accounts by a timer instead."""
 _PROGRAM = "jmapsync"
 _SIGNATURE = "# Written by `jmapsync run --install`, which also replaces it: put changes into a drop-in.\n"
 _PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
@@ -82,7 +82,7 @@ def uninstall(unit_dir: Path) -> Outcome:
     for name in UNITS:
         _refuse_foreign(unit_dir / name)
     template = UNITS[1].replace("@", "@*")
-    links = [link for name in (UNITS[0], template) for link in unit_dir.glob(f"*.wants/{name}") if link.is_symlink()]
+    links = [link for name in (UNITS[0], template, UNITS[3]) for link in unit_dir.glob(f"*.wants/{name}") if link.is_symlink()]
     removed = []
     try:
         for file in [*(unit_dir / name for name in UNITS), *links]:
@@ -91,7 +91,7 @@ def uninstall(unit_dir: Path) -> Outcome:
                 removed.append(file)
     except OSError as error:
         raise LocalError(f"The units cannot be removed from {unit_dir} ({error.strerror}).") from error
-    return Outcome(tuple(removed), (f"systemctl --user stop {UNITS[0]} '{template}'", "systemctl --user daemon-reload"))
+    return Outcome(tuple(removed), (f"systemctl --user stop {UNITS[0]} '{template}' {UNITS[3]}", "systemctl --user daemon-reload"))
 
 
 def _source() -> Path:

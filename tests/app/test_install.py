@@ -30,7 +30,11 @@ def started(unit_dir: Path, *, program: Path = PROGRAM, config: Path | None = No
 
 
 def test_the_units_start_this_program(tmp_path: Path) -> None:
-    assert started(tmp_path) == ["ExecStart=/opt/mail/bin/jmapsync run", "ExecStart=/opt/mail/bin/jmapsync run %i"]
+    assert started(tmp_path) == [
+        "ExecStart=/opt/mail/bin/jmapsync run",
+        "ExecStart=/opt/mail/bin/jmapsync run %i",
+        "ExecStart=/opt/mail/bin/jmapsync -q sync",
+    ]
 
 
 def test_the_units_name_a_configuration_that_is_not_the_default(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_the_daemon_finds_its_state_where_the_shell_does(
     tmp_path: Path, environment: Mapping[str, str], expected: list[str]
 ) -> None:
     install(tmp_path, program=PROGRAM, environment=environment)
-    assert [lines(tmp_path / name, "Environment") for name in UNITS] == [expected, expected]
+    assert [lines(tmp_path / name, "Environment") for name in UNITS] == [expected, expected, expected, []]
 
 
 def test_installing_lists_the_files_and_the_next_commands(tmp_path: Path) -> None:
@@ -100,10 +104,10 @@ def test_uninstalling_leaves_nothing_that_systemd_would_start(tmp_path: Path) ->
     wants.mkdir()
     other = wants / "other.service"
     other.symlink_to("/usr/lib/systemd/user/other.service")
-    for name, target in (("jmapsync.service", UNITS[0]), ("jmapsync@home.service", UNITS[1])):
+    for name, target in (("jmapsync.service", UNITS[0]), ("jmapsync@home.service", UNITS[1]), ("jmapsync-sync.timer", UNITS[3])):
         (wants / name).symlink_to(tmp_path / target)
     outcome = uninstall(tmp_path)
-    assert len(outcome.files) == 4
+    assert len(outcome.files) == 7
     assert [one for one in tmp_path.rglob("*") if one.is_symlink() or one.is_file()] == [other]
     assert outcome.commands[-1] == "systemctl --user daemon-reload"
 
