@@ -87,6 +87,29 @@ def test_khal_khard_and_todoman_list_what_the_server_has(home: Path) -> None:
     assert "Read the proofs" in run(home, "todo", "list")
 
 
+def test_a_new_event_and_a_new_task_go_to_the_default_places_and_to_the_server(home: Path) -> None:
+    before = set((home / ".calendars/home/Calendar").glob("*.ics")), set((home / ".tasks/home/Tasks").glob("*.ics"))
+    run(home, "khal", "new", "05/06/31", "Dentist")
+    run(home, "todo", "new", "Return the books")
+    [event] = set((home / ".calendars/home/Calendar").glob("*.ics")) - before[0]
+    [task] = set((home / ".tasks/home/Tasks").glob("*.ics")) - before[1]
+    assert "SUMMARY:Dentist" in event.read_text()
+    assert "SUMMARY:Return the books" in task.read_text()
+    assert run(home, sys.executable, "-m", "jmapsync", "sync").count("1 created on the server") == 2
+
+
+def test_khal_shows_birthdays_and_makes_no_directory(home: Path) -> None:
+    assert "birthdays" in run(home, "khal", "printcalendars").split()
+    assert "Ada Lovelace" in run(home, "khal", "list", "12/09/30", "3d")
+    assert {path.name for path in (home / ".contacts/home").iterdir()} == {".jmapsync", "Contacts", "Engine"}
+
+
+def test_khard_has_both_address_books(home: Path) -> None:
+    assert run(home, "khard", "addressbooks").split() == ["home", "engine"]
+    assert "Charles Babbage" in run(home, "khard", "list", "-a", "engine")
+    assert "Charles Babbage" not in run(home, "khard", "list", "-a", "home")
+
+
 def test_mutt_completes_addresses_with_khard(home: Path) -> None:
     [line] = [block for section, language, _, block in blocks() if (section, language) == (PIM, "muttrc")]
     command = re.fullmatch(r'set query_command = "(.*)"\n', line)

@@ -167,10 +167,19 @@ def test_what_the_unit_forbids_is_not_possible(service: Service) -> None:
     assert possible() == "home temporary runtime internet 1 0o77"
 
 
-def test_both_units_are_verified_without_a_warning(service: Service) -> None:
-    for unit in (ALL, ONE):
+def test_the_units_are_verified_without_a_warning(service: Service) -> None:
+    for unit in (ALL, ONE, "jmapsync-sync.service", "jmapsync-sync.timer"):
         done = service.user.run("systemd-analyze", "--user", "verify", unit, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_timer_synchronizes_once_without_a_daemon(service: Service) -> None:
+    service.user.systemctl("enable", "--now", "jmapsync-sync.timer")
+    assert "jmapsync-sync.timer" in service.user.systemctl("list-timers", "--all")
+    service.user.systemctl("start", "jmapsync-sync.service")
+    assert service.user.show("jmapsync-sync.service", "Result") == "success"
+    assert (service.user.home / "Mail/.jmapsync").exists()
+    assert service.user.show(ALL, "ActiveState") == "inactive"
 
 
 def test_it_is_less_exposed_than_what_others_ship(service: Service, report: Callable[[str], None]) -> None:

@@ -57,7 +57,7 @@ def program(tmp_path: Path) -> Path:
     """A jmapsync that has three accounts and notes how it was called."""
     program = tmp_path / "bin/jmapsync"
     program.parent.mkdir()
-    listed = '{"accounts": {"alice": {}, "bob": {}, "carol": {}}}'
+    listed = '{"accounts": {"alice": {}, "bob": {}, "carol": {}, "team": {"shared": {}}}}'
     program.write_text(f"#!/bin/sh\nif [ $1 = accounts ]; then echo '{listed}'; else echo $* >>calls; fi\n")
     program.chmod(0o755)
     return program

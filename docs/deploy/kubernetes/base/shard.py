@@ -35,7 +35,11 @@ def main() -> None:
     shards = int(os.environ["SHARDS"])
     shard = this_shard(os.environ.get("SHARD") or os.environ["JOB_COMPLETION_INDEX"], shards)
     listed = subprocess.run(["jmapsync", "accounts", "--json"], check=True, stdout=subprocess.PIPE).stdout
-    mine = [name for name in json.loads(listed)["accounts"] if shard_of(name, shards) == shard]
+    accounts = json.loads(listed)["accounts"].items()
+    own = [
+        name for name, about in accounts if "shared" not in about
+    ]  # shared accounts are synchronized with the one that sees them
+    mine = [name for name in own if shard_of(name, shards) == shard]
     if not mine:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     print(f"shard {shard} of {shards}: {len(mine)} accounts", file=sys.stderr, flush=True)
