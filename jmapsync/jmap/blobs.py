@@ -341,7 +341,7 @@ def _blob(item: _Item) -> Blob:
 
 
 def _octets(text: msgspec.Raw) -> bytes | None:
-    """Return what a JSON string is the text of; None where it is no string, or none that is text."""
+    """Return the octets of the text of a JSON string; None for another value, or where it is not Unicode."""
     try:
         return _STRING.decode(text).encode()
     except (msgspec.DecodeError, UnicodeEncodeError):
