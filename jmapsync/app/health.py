@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.seen import read_seen, seen_to_json
-from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SOCKET
+from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SEEN, SOCKET
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Summary
@@ -199,7 +199,7 @@ class HealthWatch:
         return [self._read(account, one) for account, one in zip(self._accounts, live, strict=True)]
 
     def _read(self, account: AccountConfig, live: AccountHealth) -> AccountHealth:
-        stamp = (live.running, *(_stamp(account.state_dir / name) for name in (LEDGER, f"{LEDGER}-wal", OUTBOX)))
+        stamp = (live.running, *(_stamp(account.state_dir / name) for name in (LEDGER, f"{LEDGER}-wal", OUTBOX, SEEN)))
         before, due, known = self._known.get(account.name, (None, 0.0, live))
         if stamp != before and time.monotonic() >= due:
             began = time.process_time()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jmapsync.app.seen import QUOTA, vacation_text
 from jmapsync.cli.figures import bar, cells, progress_line
 from jmapsync.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from jmapsync.app.health import AccountHealth, KindHealth
 
@@ -39,29 +40,7 @@ class Line(NamedTuple):
     segments: list[Segment]
 
 
-class QuotaFigures(Protocol):
-    """What is shown of a quota."""
-
-    @property
-    def label(self) -> str:
-        """Return its name."""
-
-    @property
-    def figures(self) -> str:
-        """Return what is used and what may be, in words."""
-
-    @property
-    def used(self) -> int | None:
-        """Return what is used."""
-
-    @property
-    def limit(self) -> int | None:
-        """Return what may be used."""
-
-
-def account_lines(
-    health: AccountHealth, columns: int, now: datetime, *, quotas: Sequence[QuotaFigures] = (), ascii_only: bool = False
-) -> list[Line]:
+def account_lines(health: AccountHealth, columns: int, now: datetime, *, ascii_only: bool = False) -> list[Line]:
     """Return the state of an account: a line for itself, one for each kind, and what needs attention."""
     lines = [Line(0, [*_account_state(health), *_daemon(health.live or {}, now)])]
     busy = {one["kind"]: one for one in health.progress}
@@ -69,16 +48,28 @@ def account_lines(
         lines.append(Line(2, [Segment(progress_line("", busy[""], columns - 2, ascii_only=ascii_only), BUSY)]))
     for name, kind in health.kinds.items():
         lines += _kind(name, kind, busy.get(name), columns, now, ascii_only=ascii_only)
-    for quota in quotas:
-        share = [Segment(bar(quota.used or 0, quota.limit, _QUOTA_BAR, ascii_only=ascii_only))] if quota.limit else []
-        lines.append(Line(2, [Segment(f"quota {one_line(quota.label)}"), *share, Segment(quota.figures)]))
+    lines += _seen(health.seen, ascii_only=ascii_only)
     if health.outbox:
         lines.append(Line(2, [Segment(f"outbox: {len(health.outbox):,} waiting", BAD)]))
+    if health.scheduled:
+        lines.append(Line(2, [Segment(f"outbox: {len(health.scheduled):,} to be sent later")]))
     for fault in (health.live or {}).get("faults", []):
         lines.append(Line(2, [Segment("restarted:", BAD), Segment(fault, BAD)]))
     if health.error:
         lines.append(Line(2, [Segment(health.error, BAD)]))
     return lines
+
+
+def _seen(seen: dict[str, Any], *, ascii_only: bool) -> Iterator[Line]:
+    """Yield the quotas, with a bar where both figures are known, and the vacation reply while it is switched on."""
+    for quota in seen.get(QUOTA, {"quotas": []})["quotas"]:
+        used, limit = quota.get("used"), quota.get("limit")
+        is_known = isinstance(used, int) and isinstance(limit, int) and limit > 0
+        style = BAD if quota.get("near") else ""
+        share = [Segment(bar(used, limit, _QUOTA_BAR, ascii_only=ascii_only), style)] if is_known else []
+        yield Line(2, [Segment("quota:"), *share, Segment(quota["text"], style)])
+    if state := vacation_text(seen):
+        yield Line(2, [Segment(f"vacation reply: {state}")])
 
 
 def _account_state(health: AccountHealth) -> Iterator[Segment]:

@@ -174,6 +174,33 @@ def test_a_run_of_sync_and_an_idle_account() -> None:
     assert _text(AccountHealth("home"), 80) == "home: idle  no daemon\n"
 
 
+QUOTAS = {
+    "at": 1_796_000_000,
+    "quotas": [
+        {"used": 4_100_000_000, "limit": 15_000_000_000, "text": "4.1 GB of 15 GB used (27%)", "near": False},
+        {"used": 980, "limit": 1000, "text": "980 of 1,000 messages used (98%) (mail); nearly full", "near": True},
+        {"used": None, "limit": "1", "text": "not known", "near": False},
+    ],
+}
+
+
+def test_quotas_have_a_bar_where_their_figures_are_known() -> None:
+    health = AccountHealth("home", seen={"quota": QUOTAS})
+    assert (
+        _text(health, 40)
+        == """\
+home: idle  no daemon
+  quota:  ━━────────
+    4.1 GB of 15 GB used (27%)
+  quota:  ━━━━━━━━━─
+    980 of 1,000 messages used (98%)
+    (mail); nearly full
+  quota:  not known
+"""
+    )
+    assert "  quota:  ━━────────  4.1 GB of 15 GB used (27%)\n" in _text(health, 80)
+
+
 def test_foreign_text_is_escaped() -> None:
     health = AccountHealth("home", error="line\n\x1b[31mred")
     assert plain(account_lines(health, 80, NOW)[-1]) == "  line\\n\\x1b[31mred"
