@@ -60,6 +60,7 @@ class Cyrus:
         self.version = ""
         self.jmap_port = 0
         self.imap_port = 0
+        self.sieve_port = 0
         self._directory = directory
         self._tree = _TREES[flavour]
         self._lock = lock
@@ -193,7 +194,7 @@ class Cyrus:
 
     def _launch_onfree_ports(self) -> None:
         for attempt in range(3):
-            self.jmap_port, self.imap_port = free_ports(2)
+            self.jmap_port, self.imap_port, self.sieve_port = free_ports(3)
             try:
                 self._launch()
             except CyrusError:
@@ -207,7 +208,7 @@ class Cyrus:
         directory = self._directory
         (directory / "conf/db/skipstamp").unlink(missing_ok=True)
         (directory / "imapd.conf").write_text(_with(IMAPD_CONF[self.flavour], self._settings))
-        services = CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port)
+        services = CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port, sieve_port=self.sieve_port)
         (directory / "cyrus.conf").write_text(services + (ALARMS if self._alarms else ""))
         with (directory / "console").open("ab") as console:
             self._process = subprocess.Popen(

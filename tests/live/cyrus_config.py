@@ -51,6 +51,7 @@ SERVICES {{{{
   imap cmd="imapd -C {HOME}/imapd.conf" listen="127.0.0.1:{{imap_port}}" prefork=0
   http cmd="httpd -C {HOME}/imapd.conf" listen="127.0.0.1:{{jmap_port}}" prefork=0
   lmtp cmd="lmtpd -C {HOME}/imapd.conf" listen="{HOME}/run/socket/lmtp" prefork=0
+  sieve cmd="timsieved -C {HOME}/imapd.conf" listen="127.0.0.1:{{sieve_port}}" prefork=0
   notify cmd="notifyd -C {HOME}/imapd.conf" listen="{HOME}/run/socket/notify" proto="udp" prefork=1
 }}}}
 EVENTS {{{{
