@@ -15,7 +15,7 @@ from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.seen_refresh import refresh_seen
 from jmapsync.app.server_offer import OFFER, noted
-from jmapsync.app.shared import SharedAccount, register
+from jmapsync.app.shared import SharedAccount, register, title_of
 from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
@@ -147,9 +147,9 @@ class OpenAccount(Struct):
                 if options.full or not self.audited:
                     self.ledger.set_note(AUDITED, str(int(time.time())))
         except JmapsyncError as error:
-            is_gone = isinstance(error, AccountGoneError)
-            run.fail_unfinished([config.kind for config in self.kinds], error)
-            run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
+            is_gone, why = isinstance(error, AccountGoneError), self._in_words(error)
+            run.fail_unfinished([config.kind for config in self.kinds], why)
+            run.report.error, run.report.exit_code, run.report.remedy = str(why), why.exit_code, why.remedy
         finally:
             # The next run asks whether it still does.
             lacking = {State.SKIPPED} if account.login_of is None else {State.SKIPPED, State.SUSPENDED}
@@ -170,6 +170,15 @@ class OpenAccount(Struct):
             from jmapsync.app.sending import send_waiting  # noqa: PLC0415  # most accounts have no outbox
 
             await send_waiting(self.account, self.client, report)
+
+    def _in_words(self, error: JmapsyncError) -> JmapsyncError:
+        """Return a failure as it is, or that a shared account is no longer in the session with its name."""
+        if self.account.login_of is None or not isinstance(error, AccountGoneError):
+            return error
+        return AccountGoneError(
+            f"The account {title_of(self.account)} ({self.account.account_id}) is no longer shared with you.",
+            advice="Nothing was deleted; it goes on when it is shared again. shared_exclude leaves it out.",
+        )
 
     async def _skip_withdrawn(self, run: AccountRun, before: Session) -> None:
         """Say of a kind that failed because the server stopped offering it what is said where it never did.

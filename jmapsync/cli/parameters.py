@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from jmapsync.config import AccountConfig
+
 KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
 """The kinds that this version can synchronize."""
 
@@ -94,10 +96,10 @@ class _Ids(Completed):
         from jmapsync.errors import ConfigError  # noqa: PLC0415
 
         try:
-            accounts = load(_configuration(ctx)).accounts.values()
+            accounts = list(load(_configuration(ctx)).accounts.values())
         except ConfigError:
             return []
-        found = (conflict_ids if self._what == "conflict" else outbox_ids)(accounts)
+        found = conflict_ids([*accounts, *_shared(accounts)]) if self._what == "conflict" else outbox_ids(accounts)
         return _items((identity, item) for identity, item in found if identity.startswith(incomplete))
 
 
@@ -112,10 +114,28 @@ OUTBOX_ID = _Ids("outbox")
 
 
 def names_in(ctx: click.Context) -> list[str]:
-    """Return the names of the accounts of the configuration that the command line names so far."""
-    from jmapsync.config.account_names import account_names  # noqa: PLC0415  # only completion needs it
+    """Return the names of the accounts of the configuration that the command line names so far, shared ones last."""
+    from jmapsync.config import load  # noqa: PLC0415  # only completion needs it
+    from jmapsync.config.account_names import account_names  # noqa: PLC0415  # as above
+    from jmapsync.errors import ConfigError  # noqa: PLC0415
 
-    return account_names(_configuration(ctx))
+    path = _configuration(ctx)
+    names = account_names(path)
+    try:
+        shared = _shared(load(path).accounts.values()) if names else []
+    except ConfigError:  # the names are there all the same
+        return names
+    return [*names, *(account.name for account in shared if account.name.isprintable())]
+
+
+def _shared(accounts: Iterable[AccountConfig]) -> list[AccountConfig]:
+    """Return the shared accounts that are known of some accounts."""
+    logins = [account for account in accounts if account.shared]
+    if not logins:
+        return []
+    from jmapsync.app.shared import shared_accounts  # noqa: PLC0415  # most accounts have none
+
+    return [one for account in logins for one in shared_accounts(account)]
 
 
 def _configuration(ctx: click.Context) -> Path:

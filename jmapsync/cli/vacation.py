@@ -84,7 +84,7 @@ def _meant(app: App, words: tuple[str, ...]) -> tuple[AccountConfig, str]:
     names = words[:-1] if action else words
     if len(names) > 1:
         raise click.UsageError("Give at most one account, then show, on or off.")
-    accounts = app.select(names)
+    accounts = app.named_only(names)
     if len(accounts) != 1:
         raise ConfigError([f"Say which account is meant: {', '.join(one.name for one in accounts)}."])
     return accounts[0], action

@@ -125,7 +125,7 @@ class TestAnAccountThat:
         done = jmapsync("sync", "--json")
 
         assert (done.code, codes(done.out)) == (4, {"home": 0, "home/Team": 4})
-        assert "t1" in done.err
+        assert "home/Team: The account Team (t1) is no longer shared with you. Nothing was deleted" in done.err
         assert len(letters(root / "INBOX")) == 2
         shown = jmapsync("status", "--json")
         assert (shown.code, codes(shown.out)) == (4, {"home": 0, "home/Team": 4})
@@ -195,6 +195,15 @@ class TestCommands:
         assert "home/Team mail: complete" in jmapsync("verify").out
         assert "home/Team mail: INBOX: 1 here, 1 on the server" in jmapsync("verify", "home/Team").out
         assert jmapsync("status", "home/Team").out.startswith("home/Team\n")
+
+    def test_complete_its_name(
+        self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch, home: Home, server: DemoServer, team: Account
+    ) -> None:
+        jmapsync("sync")
+        monkeypatch.setenv("_JMAPSYNC_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", "jmapsync\nsync\nhome/")
+        monkeypatch.setenv("COMP_CWORD", "2")
+        assert "home/Team" in jmapsync().out
 
     def test_restore_it(self, jmapsync: Command, home: Home, team: Account) -> None:
         jmapsync("sync")
