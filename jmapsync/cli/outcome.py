@@ -26,17 +26,21 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
             for text in report.messages:
                 printed.append(text)
                 if text not in planned and (results or not synced):
-                    say(f"{here}: {text}", err=not synced)
+                    say(f"{here}: {text}", err=not synced, level="error")
             if results and report.planned:
                 say(*plan_lines(here, report.planned), err=not synced)
             for problem in report.problems:
-                say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
+                say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True, level="warning")
             if report.conflicts:
-                say(f"{here}: {counted(report.conflicts, 'version')} lost a conflict; see: jmapsync conflicts", err=True)
+                say(
+                    f"{here}: {counted(report.conflicts, 'version')} lost a conflict; see: jmapsync conflicts",
+                    err=True,
+                    level="warning",
+                )
             if synced and results and not dry_run and not settings.quiet:
                 say(f"{here}: {report.summary} ({_costs(account)})")
         if account.error and account.error not in printed:
-            say(f"{name}: {account.error}", err=True)
+            say(f"{name}: {account.error}", err=True, level="error")
 
 
 def plan_lines(here: str, planned: Sequence[Planned]) -> list[str]:

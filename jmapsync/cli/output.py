@@ -9,9 +9,26 @@ import click
 
 from jmapsync.text import bounded, one_line
 
+_messages: dict[str, bool] = {"json": False}
+"""How messages are written to standard error."""
 
-def say(*lines: str, err: bool = False) -> None:
-    """Print each text as one line, with control characters escaped; without a text, an empty line."""
+
+def print_messages_as_json(*, wanted: bool) -> None:
+    """Write each further message to standard error as a JSON object, or as a line."""
+    _messages["json"] = wanted
+
+
+def say(*lines: str, err: bool = False, level: str = "info") -> None:
+    """Print each text as one line, with control characters escaped; without a text, an empty line.
+
+    `level` is that of a message on standard error where messages are JSON.
+    """
+    if err and _messages["json"]:
+        from jmapsync.cli.log import as_json  # noqa: PLC0415  # rarely needed
+
+        for line in filter(None, lines):
+            click.echo(as_json(level, line), err=True)
+        return
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     for line in lines or ("",):
         click.echo(one_line(line).encode(encoding, "backslashreplace").decode(encoding), err=err)

@@ -98,15 +98,21 @@ class _Lazy(click.Group):
     type=FILE,
     help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml.",
 )
-@click.option("-v", "--verbose", count=True, help="Log more to standard error; twice: every request.")
+@click.option("-v", "--verbose", count=True, help="Log each step to standard error; twice: each request too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only errors and results.")
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    help="How messages and the log are written to standard error; json: one object a line.",
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
-def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
+def program(context: click.Context, config: str | None, verbose: int, log_format: str, *, quiet: bool) -> None:
     """Keep JMAP accounts and local files in sync, both ways."""
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other.")
-    context.obj = Settings(config, verbose, quiet=quiet)
+    context.obj = Settings(config, verbose, quiet=quiet, json_log=log_format == "json")
     context.obj.set_up_log()
 
 
@@ -150,12 +156,12 @@ def _show_usage(error: click.ClickException) -> None:
         return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         say(*error.ctx.get_usage().split("\n"), f"Try '{error.ctx.command_path} --help' for help.", "", err=True)
-    say(f"Error: {error.format_message()}", err=True)
+    say(f"Error: {error.format_message()}", err=True, level="error")
 
 
 def _complain(*lines: str) -> None:
     for line in lines:
-        say(f"jmapsync: {line}", err=True)
+        say(f"jmapsync: {line}", err=True, level="error")
 
 
 def _report(error: Exception) -> ExitCode:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 
 import click
 
-from jmapsync.cli.log import SafeFormatter
+from jmapsync.cli.log import set_up_service_log
 from jmapsync.cli.output import say
 from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.errors import ConfigError, JmapsyncError
-
-
-class _Journal(SafeFormatter):
-    """Lines with the level in front, as the journal reads it (sd-daemon(3))."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of a record."""
-        steps = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-        level = next((number for least, number in steps if record.levelno >= least), 7)
-        return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
 
 
 @click.command()
@@ -43,7 +31,7 @@ def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninst
 
     from jmapsync.app.service import Service  # noqa: PLC0415
 
-    set_up_log(verbose=settings.verbose, quiet=settings.quiet)
+    set_up_service_log(verbose=settings.verbose, quiet=settings.quiet, json_lines=settings.json_log)
     service = Service(settings.configuration, accounts)
     try:
         return asyncio.run(service.run())
@@ -69,26 +57,3 @@ def _install(settings: Settings, *, undo: bool) -> int:
     for command in done.commands if done.files else ():
         say(command)
     return 0
-
-
-def set_up_log(*, verbose: int, quiet: bool) -> None:
-    """Send the log to standard error: with levels for the journal, which has time stamps of its own; else with times."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        _Journal("%(message)s") if _in_journal() else SafeFormatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
-    )
-    logging.getLogger().handlers = [handler]  # warnings of asyncio and of libraries, which would be printed as they are
-    ours = logging.getLogger("jmapsync")
-    ours.handlers = [handler]
-    ours.propagate = False
-    ours.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose > 1 else logging.INFO)
-
-
-def _in_journal() -> bool:
-    """Return whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
-    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
-    try:
-        found = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):
-        return False
-    return (device, inode) == (str(found.st_dev), str(found.st_ino))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from jmapsync.cli.output import say
+from jmapsync.cli.output import print_messages_as_json, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 class Settings:
     """The options before the command."""
 
-    def __init__(self, config: str | None, verbose: int, *, quiet: bool) -> None:
+    def __init__(self, config: str | None, verbose: int, *, quiet: bool, json_log: bool = False) -> None:
         """Keep the options."""
         self._config = config
         self.verbose = verbose
         self.quiet = quiet
+        self.json_log = json_log
 
     @property
     def config_given(self) -> Path | None:
@@ -47,23 +48,13 @@ class Settings:
         return load(self.config_given or default_path())
 
     def set_up_log(self) -> None:
-        """Log to standard error; with -v -v a line per request. Other libraries are left out: they log headers with secrets."""
+        """Log to standard error: with -v each step, with -v -v each request; messages as JSON too, if wanted."""
+        print_messages_as_json(wanted=self.json_log)
         if not self.verbose:
             return
-        import logging  # noqa: PLC0415  # most runs log nothing
+        from jmapsync.cli.log import set_up_log  # noqa: PLC0415  # most runs log nothing
 
-        from jmapsync.cli.log import SafeFormatter  # noqa: PLC0415
-
-        handler = logging.StreamHandler()
-        handler.setFormatter(SafeFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
-        ours = logging.getLogger("jmapsync")
-        ours.addHandler(handler)
-        ours.setLevel(logging.INFO)
-        if self.verbose > 1:
-            ours.setLevel(logging.DEBUG)
-            requests = logging.getLogger("httpx")  # one line a request: method, URL and status
-            requests.addHandler(handler)
-            requests.setLevel(logging.INFO)
+        set_up_log(self.verbose, json_lines=self.json_log)
 
     def inform(self, message: str) -> None:
         """Print a message to standard error, unless `-q` is given."""
@@ -74,7 +65,7 @@ class Settings:
         """Return the display of progress: bars on a terminal, messages elsewhere and between the lines of a log."""
         from jmapsync.cli.progress import Bars, Messages  # noqa: PLC0415
 
-        draws = is_drawable(sys.stderr) and not self.quiet and not self.verbose
+        draws = is_drawable(sys.stderr) and not self.quiet and not self.verbose and not self.json_log
         return Bars() if draws else Messages(self.inform)
 
 

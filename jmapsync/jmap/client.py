@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.auth import Credential
     from jmapsync.jmap.traffic import RateLimit
 
+_log = logging.getLogger(__name__)
 USER_AGENT = "jmapsync"
 MAX_WAIT = 300.0
 """Seconds that one request may spend waiting between its attempts."""
@@ -176,6 +178,7 @@ class Client:
 
     async def _call_once(self, calls: Sequence[Call], using: Sequence[str], body: bytes, *, repeatable: bool) -> Response:
         session = await self.session()
+        _log.debug("calls: %s", ", ".join(call.name for call in calls))
         try:
             response = await self._post(session, body, repeatable=repeatable)
         except RequestError as error:

@@ -225,10 +225,10 @@ class Containers(Struct):
     def describe(self, planned: ContainerPlan) -> list[str]:
         """Return what would be done, one line a step, and count it."""
         self.name_waiting(planned)
-        steps = [(change, order) for change in planned.due for order in change.orders]
-        for _, order in steps:
-            self.report.foretold_folders.of(order.side).add(order.verb)
-        return [_describe(change, planned.records[change.key], order) for change, order in steps]
+        for change in planned.due:
+            for order in change.orders:
+                self.report.foretold_folders.of(order.side).add(order.verb)
+        return steps_of(planned)
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""
@@ -320,6 +320,11 @@ def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
 def _makes_here(change: Change) -> bool:
     """Return whether a change is one folder to be made here and nothing else."""
     return not change.undone and [(order.side, order.verb) for order in change.orders] == [(Side.LOCAL, Verb.CREATE)]
+
+
+def steps_of(planned: ContainerPlan) -> list[str]:
+    """Return what is done to containers, one line a step."""
+    return [_describe(change, planned.records[change.key], order) for change in planned.due for order in change.orders]
 
 
 def _describe(change: Change, record: Record, order: Order) -> str:

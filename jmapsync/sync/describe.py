@@ -16,7 +16,7 @@ from jmapsync.formats.pointer import follow, split
 from jmapsync.ledger.contents import BASE, NOW
 from jmapsync.ledger.plan_table import Step
 from jmapsync.planner.model import Verb
-from jmapsync.sync.plan_round import PAGE, where
+from jmapsync.sync.plan_round import PAGE, describe
 from jmapsync.sync.report import Planned
 
 if TYPE_CHECKING:
@@ -54,11 +54,6 @@ async def describe_plan(channel: Channel, planned: RoundPlan) -> None:
                         report.foretold.of(order.side).add(order.verb)
             report.planned += followed
     report.messages += [step.message for step in report.planned]
-
-
-def describe(name: str, order: Order) -> str:
-    """Return what an order would do, and why, in one line."""
-    return f"{order.verb.value} {name} {where(order.side)}: {order.reason}"
 
 
 class Places(Struct, frozen=True):

@@ -21,6 +21,7 @@ from jmapsync.sync.commit import Committer, Work
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.report import Problem
 from jmapsync.sync.room import PROBED, Room
+from jmapsync.sync.steps import log_works
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Executor(Struct):
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
         await complete(self.committer.commit, ready)
+        await log_works(self.channel, ready)
         octets, channel = sum(one.record.size for one in batch if one.brings_body), self.channel
         channel.progress.advance(channel.account, channel.kind.name, len(batch), octets)
         failure = channel.local.failure()

@@ -15,6 +15,7 @@ from jmapsync.planner.model import Side
 from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
 from jmapsync.sync.ingest import is_renamed
 from jmapsync.sync.merge_objects import Objects
+from jmapsync.sync.steps import log_step
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Observer(Struct):
 
     def _show(self, what: str) -> None:
         """Show what is being done, without a total: how much there is comes out on the way."""
+        log_step(self.channel.account, self.channel.kind.name, what)
         self.channel.progress.start(self.channel.account, self.channel.kind.name, what, 0, 0)
 
     async def _observe_folders(self) -> None:

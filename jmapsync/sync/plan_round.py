@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from jmapsync.ledger import Record
-    from jmapsync.planner.model import Change, Plan, Rights
+    from jmapsync.planner.model import Change, Order, Plan, Rights
     from jmapsync.sync.channel import Channel
 
 PAGE = 1000
@@ -185,3 +185,8 @@ def agreed(record: Record) -> Record:
 def where(side: Side) -> str:
     """Return a side in words."""
     return "on disk" if side is Side.LOCAL else "on the server"
+
+
+def describe(name: str, order: Order) -> str:
+    """Return what an order does, and why, in one line."""
+    return f"{order.verb.value} {name} {where(order.side)}: {order.reason}"

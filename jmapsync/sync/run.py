@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode
 from jmapsync.ledger.plan_table import Step
+from jmapsync.sync.containers import steps_of
 from jmapsync.sync.execute import Executor, problems_of
 from jmapsync.sync.plan_round import RoundPlan
 from jmapsync.sync.report import State
+from jmapsync.sync.steps import log_step
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -67,9 +69,12 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
 
 async def _execute(channel: Channel, planned: RoundPlan, executor: Executor) -> None:
     """Carry out a plan: containers, what adds and changes, what deletes, and then the containers that go."""
+    for what in steps_of(planned.containers):
+        log_step(channel.account, channel.kind.name, what)
     await channel.containers.run(planned.containers, deletions=False)
     waiting, octets = channel.ledger.open_sizes(channel.kind.items.kind)
     if waiting:
+        log_step(channel.account, channel.kind.name, f"{waiting:,} items to write")
         channel.progress.start(channel.account, channel.kind.name, f"fetching {channel.kind.name}", waiting, octets)
     for step in (Step.WRITE, Step.DELETE):
         await executor.run(planned.works(step, executor.committer.stale))
