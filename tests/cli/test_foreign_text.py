@@ -189,12 +189,12 @@ def test_a_conflict_copy_is_printed_unchanged_for_programs_and_escaped_on_a_term
         "shelf = types.SimpleNamespace(find=lambda number: types.SimpleNamespace("
         "item='i', kind='mail', side='local', at=0, reason='r'), body=lambda number: b'a\\x1b[2Jb\\r\\n\\xffc\\n')\n"
         "with patch('jmapsync.cli.conflicts._find', lambda *_: (shelf, 1)):\n"
-        "    conflicts.main(['show', '1'], obj=Settings(None, 0, quiet=True), standalone_mode=False)\n"
+        "    conflicts.main(['show', *sys.argv[1:], '1'], obj=Settings(None, 0, quiet=True), standalone_mode=False)\n"
     )
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert piped.stdout == b"a\x1b[2Jb\r\n\xffc\n"
     with Terminal() as terminal:
-        subprocess.run([sys.executable, "-c", code], stdout=terminal.end, check=True)
+        subprocess.run([sys.executable, "-c", code, "--whole"], stdout=terminal.end, check=True)
         shown = terminal.all()
     assert shown == b"a\\x1b[2Jb\r\n\\xffc\r\n"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    """Return the objects of a log; fail for a line that is none."""
+    """Return the objects of a log; fail for a line that is not one."""
     found = [json.loads(line) for line in text.splitlines()]
     for one in found:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one["time"])
@@ -30,7 +30,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 class TestSteps:
-    def test_are_logged_with_v_by_the_sentences_of_a_dry_run(self, process: Command, server: DemoServer) -> None:
+    def test_are_logged_with_v_as_a_dry_run_lists_them(self, process: Command, server: DemoServer) -> None:
         process("sync")
         server.account.deliver(b"From: Bob <b@example.com>\r\nSubject: hello\r\n\r\nx\r\n")
         server.account.create_mailbox("Later")
