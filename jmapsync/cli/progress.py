@@ -136,6 +136,10 @@ class Bars:
             atexit.unregister(self._stop)
 
 
+_UNKNOWN = 80
+"""Columns of a terminal that has not said how many it has, such as a serial line."""
+
+
 def _width() -> int:
     """Return the columns of the terminal itself: COLUMNS says what a shell knew when it started."""
-    return os.get_terminal_size(sys.stderr.fileno()).columns
+    return os.get_terminal_size(sys.stderr.fileno()).columns or _UNKNOWN
