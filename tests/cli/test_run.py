@@ -167,7 +167,7 @@ class TestStatus:
         server.account.populate(3_000, size=500)
         server.faults.latency.arm(0.1)
         with running(home, ready=False):
-            wait_for(lambda: "fetching mail: " in jmapsync("status").out)  # before that it lists
+            wait_for(lambda: "fetching mail " in jmapsync("status").out)  # before that it lists
 
 
 class TestTriggers:
