@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -51,6 +52,10 @@ class Quota(Struct, frozen=True, omit_defaults=True):
         if self.used is None or (not limits and self.limit is None):
             return False
         return self.used >= min(limits) if limits else self.used * 10 >= (self.limit or 0) * 9
+
+    def with_more(self, number: int) -> Quota:
+        """Return it as it is once so much more is used."""
+        return self if self.used is None else replace(self, used=self.used + number)
 
     def applies(self, types: Collection[str]) -> bool:
         """Return whether it is for any of some data types."""

@@ -132,14 +132,11 @@ class Room:
     def _obstacle(self, size: int, taken: dict[str, int]) -> str:
         """Return why an item of so many octets is not to be sent besides what is taken; nothing where it may fit."""
         for quota in self._quotas or ():
-            room = quota.room
-            if room is None:
-                continue
-            left = max(0, room - self._sent[quota.resource] - taken[quota.resource])
-            if (size if quota.resource == OCTETS else 1) > left:
+            now = quota.with_more(self._sent[quota.resource] + taken[quota.resource])
+            if now.room is not None and (size if quota.resource == OCTETS else 1) > now.room:
                 what = f"it has {octets(size)}, and " if quota.resource == OCTETS else ""
                 whose = f" ({quota.label})" if quota.label else ""
-                return f"waits for room on the server: {what}{quota.amount(left)} are left, {quota.figures}{whose}"
+                return f"waits for room on the server: {what}{quota.amount(now.room)} are left, {now.figures}{whose}"
         if self._refusal is not None and size >= self._refusal.size:
             figures = "; ".join(quota.figures for quota in self._quotas or ()) or "it does not say how much is left"
             return f"waits for room on the server: it refused {octets(self._refusal.size)} for its quota (overQuota; {figures})"

@@ -78,8 +78,7 @@ class TestStatus:
         done = jmapsync("status")
         assert done.code == 3
         assert (
-            "waits for room on the server: 0 messages are left, 12 of 12 messages used (100%) (Mail count); it is sent by"
-            in done.out
+            "waits for room on the server: 0 messages are left, 12 of 12 messages used (100%) (Mail count); it is sent by" in done.out
         )
         server.account.allowance.messages = 13
         assert jmapsync("sync").code == 0

@@ -82,12 +82,12 @@ def add_filter(desk: HomeFolder) -> None:
 def test_delivered_mail_is_answered_with_it_while_it_is_on(desk: HomeFolder, answering: tuple[Cyrus, Relay]) -> None:
     relay = answering[1]
     assert answer(desk, relay) is None
-    text = "Ich bin weg.\n.\nBis bald — Ute\n"
+    text = "Ich bin weg.\n\nBis bald — Ute\n"
     desk.write("away.txt", text)
-    desk.run("jmapsync", "vacation", "on", "--file", "away.txt", "--subject", 'Im "Urlaub"')
+    desk.run("jmapsync", "vacation", "on", "--file", "away.txt", "--subject", "Im Urlaub")
     found = answer(desk, relay)
     assert found is not None
-    assert found["Subject"] == 'Im "Urlaub"'
+    assert found["Subject"] == "Im Urlaub"
     assert found.get_content().replace("\r\n", "\n").strip() == text.strip()
     assert "vacation reply: on, read" in desk.run("jmapsync", "status")
     desk.run("jmapsync", "vacation", "off")
@@ -95,7 +95,13 @@ def test_delivered_mail_is_answered_with_it_while_it_is_on(desk: HomeFolder, ans
     desk.run("jmapsync", "vacation", "on")
     again = answer(desk, relay)
     assert again is not None
-    assert again["Subject"] == 'Im "Urlaub"'
+    assert again["Subject"] == "Im Urlaub"
+
+
+def test_a_subject_that_it_cannot_write_is_refused_with_advice(desk: HomeFolder) -> None:
+    said = desk.run("jmapsync", "vacation", "on", "--subject", 'Im "Urlaub"', code=1)
+    assert "Try it without quotation marks" in said
+    assert scripts(desk).get(VACATION) is not True
 
 
 def test_both_forms_of_the_text_are_sent(desk: HomeFolder, answering: tuple[Cyrus, Relay]) -> None:

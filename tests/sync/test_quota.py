@@ -70,8 +70,8 @@ class TestAQuotaOfOctets:
         report = client.sync()
         assert report.exit_code == 3
         [problem] = report.problems
-        assert "waits for room on the server: it has 1.0 kB, and 5" in problem.why
-        assert "octets are left, 0 octets of 2.5 kB used (0%)" in problem.why
+        assert "waits for room on the server: it has 1.0 kB, and 500 octets are left" in problem.why
+        assert "octets are left, 2.0 kB of 2.5 kB used (80%)" in problem.why
         assert problem.why.endswith("it is sent by itself when there is room")
         assert (len(client.account.emails), client.sent()) == (2, 2)
 
@@ -129,7 +129,7 @@ def test_a_quota_of_messages_counts_them(client: Client) -> None:
         client.drop(subject)
     report = client.sync()
     [problem] = report.problems
-    assert "waits for room on the server: 0 messages are left, 0 of 2 messages used (0%)" in problem.why
+    assert "waits for room on the server: 0 messages are left, 2 of 2 messages used (100%)" in problem.why
     assert (len(client.account.emails), client.sent()) == (2, 2)
     client.account.allowance.messages = 3
     assert client.sync().exit_code == 0

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import JmapsyncError, Remedy
-from jmapsync.jmap.failures import MethodError, set_errors
+from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import Caller
 
@@ -88,7 +88,7 @@ async def write_vacation(client: Client, account: Account, seen: Vacation, wante
     response = await Caller(client, account, VACATION).call([call, get], repeatable=False)
     errors = set_errors(response.get(call), "notUpdated")
     if error := errors.get(_SINGLETON):
-        raise VacationError(f"The server does not change the vacation reply ({error}).")
+        raise VacationError(f"The server does not change the vacation reply ({error}).", advice=_advice(error, wanted))
     found = _vacation(response.get(get))
     if lost := [name for name in _PROPERTIES if not _is_same(getattr(found, name), getattr(wanted, name))]:
         named = ", ".join(_PROPERTIES[name] for name in lost)
@@ -105,6 +105,15 @@ def _vacation(answer: dict[str, Any]) -> Vacation:
     raw: dict[str, Any] = next((one for one in answer.get("list") or () if isinstance(one, dict)), {})
     begins, ends, subject, text, html = (_text(raw.get(wire)) for name, wire in _PROPERTIES.items() if name != "is_enabled")
     return Vacation(raw.get("isEnabled") is True, begins, ends, subject, text, html, _text(answer.get("state")) or "")
+
+
+def _advice(error: SetError, wanted: Vacation) -> str:
+    """Return what to do about a refusal: Cyrus up to 3.12 writes subject and text into a Sieve script as they are."""
+    lines = (wanted.text or "").splitlines() + (wanted.html or "").splitlines()
+    is_special = any(mark in (wanted.subject or "") for mark in '"\\') or any(line.startswith(".") for line in lines)
+    if error.type not in {"serverError", "serverFail"} or not is_special:
+        return ""
+    return "Try it without quotation marks and backslashes in the subject, and without lines that begin with a dot."
 
 
 def _text(value: object) -> str | None:
