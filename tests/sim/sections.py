@@ -150,6 +150,6 @@ LEFT_OUT = {
     "keywords missing in Email/get": "RFC 8620, 5.1: a property asked for is given; the client takes it for malformed",
     "pings less often than each 30 s": "RFC 8620, 7.3: no server may refuse 30; a fault",
     "Sieve scripts (RFC 9661)": "worlds have none",
-    "Quota/get (RFC 9425)": "this client reads no quota; that it is used up is `refusal`",
+    "Quota/get (RFC 9425)": "worlds have no quota that is stated; that it is used up is `refusal`",
 }
 """What one could expect in the catalogue, and why it is not there."""
