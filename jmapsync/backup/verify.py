@@ -195,7 +195,7 @@ class Verifier(Struct):
         return None if measure is None else measure.digest(Form(place.form))
 
     def _objects(self, records: Sequence[Record], places: dict[int, list[Place]]) -> None:
-        codec = self.channel.codec
+        codec, records = self.channel.codec, self.channel.ledger.converted(records)
         assert codec is not None  # noqa: S101 - asked before
         proof = ObjectProof(self.channel.ledger, codec)
         different, not_kept = proof.differences(records), proof.not_kept(records)

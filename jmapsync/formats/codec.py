@@ -52,6 +52,9 @@ class Codec(Protocol):
     def is_fit(self, data: bytes) -> bool:
         """Return whether a readable file of a server can be stored unchanged, because it has the form that `write` produces."""
 
+    def is_plain(self, data: bytes, uid: object) -> bool:
+        """Return whether such a file may be converted later: it is known to convert, and to be the item of this uid."""
+
     def align(self, item: Object, reference: Object) -> Object:
         """Return an object whose map entries have the keys of the same entries in `reference`."""
 
@@ -69,6 +72,7 @@ class FileCodec(Struct, frozen=True):
     read: Callable[[bytes], Object]
     write: Callable[[Object], bytes]
     is_fit: Callable[[bytes], bool]
+    is_plain: Callable[[bytes, object], bool]
 
     def align(self, item: Object, reference: Object) -> Object:
         """Return an object whose map entries have the keys of the same entries in `reference`."""
@@ -85,12 +89,13 @@ class FileCodec(Struct, frozen=True):
 
 def cards(version: Version) -> FileCodec:
     """Return the codec of contacts: it reads vCards of any version and writes one version."""
-    return FileCodec(".vcf", _read_card, partial(_write_card, version), partial(is_fit_card, version))
+    return FileCodec(".vcf", _read_card, partial(_write_card, version), partial(is_fit_card, version), _is_plain_card)
 
 
 def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     """Return the codec of events or of tasks."""
-    return FileCodec(".ics", partial(_read_one, type_), _write_one, is_fit_schedule)
+    is_plain = _is_plain_event if type_ == "Event" else _is_never_plain
+    return FileCodec(".ics", partial(_read_one, type_), _write_one, is_fit_schedule, is_plain)
 
 
 _CODECS: dict[str, Callable[[Version], FileCodec]] = {
@@ -161,6 +166,22 @@ def _read_one(type_: str, data: bytes) -> Object:
     if found != type_:
         raise MalformedError(f"The file holds {_WORDS.get(found, 'something else')}, not {_WORDS[type_]}.")
     return gathered(objects) if "recurrenceId" in objects[0] else objects[0]
+
+
+def _is_plain_card(data: bytes, uid: object) -> bool:
+    from jmapsync.formats.plain_files import is_plain_card  # noqa: PLC0415  # as above
+
+    return is_plain_card(data, uid)
+
+
+def _is_plain_event(data: bytes, uid: object) -> bool:
+    from jmapsync.formats.plain_files import is_plain_event  # noqa: PLC0415  # as above
+
+    return is_plain_event(data, uid)
+
+
+def _is_never_plain(_data: bytes, _uid: object) -> bool:
+    return False
 
 
 def is_fit_card(version: Version, data: bytes) -> bool:

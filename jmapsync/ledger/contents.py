@@ -1,10 +1,14 @@
-"""Keep the objects of kinds that are merged property by property: as each side holds them, and as they were agreed on."""
+"""Keep the objects of kinds that are merged property by property: as each side holds them, and as they were agreed on.
+
+Where the server's own file lies on the disk as it is, that file is kept, and converted when its normal form is asked for.
+"""
 
 from __future__ import annotations
 
 import zlib
 from typing import TYPE_CHECKING, Literal
 
+from jmapsync.formats.unconverted import normal_form
 from jmapsync.ledger.database import corrupt, run_many, select_many
 from jmapsync.planner.model import Side
 
@@ -32,7 +36,11 @@ class Contents:
         self._db = db
 
     def of(self, keys: Sequence[int], tree: Tree) -> dict[int, bytes]:
-        """Return what is kept of some items in one tree; an item of which nothing is kept is left out."""
+        """Return the normal forms of some items in one tree; an item of which nothing is kept is left out."""
+        return {key: normal_form(value) if tree != "file" else value for key, value in self.kept(keys, tree).items()}
+
+    def kept(self, keys: Sequence[int], tree: Tree) -> dict[int, bytes]:
+        """Return the same as it is kept: an unconverted file as it is."""
         rows = select_many(self._db, "SELECT key, value FROM content WHERE tree = ? AND key IN ({})", keys, (tree,))
         try:
             return {row[0]: zlib.decompress(row[1]) for row in rows}
@@ -48,12 +56,16 @@ class Contents:
             ((key, tree, _deflated(value)) for key, value in values.items() if value),
         )
 
+    def copy(self, keys: Sequence[int], source: Tree, target: Tree) -> None:
+        """Keep of some items in one tree what is kept of them in another."""
+        copy = "INSERT OR REPLACE INTO content SELECT key, ?, value FROM content WHERE tree = ? AND key IN ({})"
+        run_many(self._db, copy, keys, (target, source))
+
     def agree(self, keys: Iterable[int]) -> None:
         """Make what both sides hold of some items what they agree on."""
         every = list(keys)
         for side in Side:
-            copy = "INSERT OR REPLACE INTO content SELECT key, ?, value FROM content WHERE tree = ? AND key IN ({})"
-            run_many(self._db, copy, every, (BASE[side], NOW[side]))
+            self.copy(every, NOW[side], BASE[side])
         run_many(self._db, "DELETE FROM content WHERE tree = 'file' AND key IN ({})", every)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LedgerError
 from jmapsync.formats.message import Form
+from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode
 from jmapsync.ledger.database import connect, is_there
@@ -91,7 +92,7 @@ def _read_item(row: tuple[Any, ...]) -> None:
 def _read_content(row: tuple[Any, ...]) -> None:
     try:
         value = zlib.decompress(row[2])
-        if row[1] != "file":
+        if row[1] != "file" and not is_file(value):
             json.loads(value)
     except zlib.error as error:
         raise ValueError(str(error)) from error

@@ -17,12 +17,14 @@ from jmapsync.ledger.places import Places
 from jmapsync.ledger.plan_table import PlanTable
 from jmapsync.ledger.summary import Summary
 from jmapsync.ledger.tagged import TagTable
+from jmapsync.ledger.unconverted import converted, has_unconverted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from jmapsync.ledger.database import Database
+    from jmapsync.ledger.record import Record
     from jmapsync.planner.model import Side
 
 
@@ -50,6 +52,10 @@ class Ledger(Items, Places, Summary):
             db.close()
             raise
         return cls(db)
+
+    def converted(self, records: Iterable[Record]) -> list[Record]:
+        """Return records in which no version stands for an unconverted file, so that they can be compared with what is seen now."""
+        return [converted(record, self.contents) if has_unconverted(record) else record for record in records]
 
     def release_memory(self) -> None:
         """Give back what SQLite keeps of the file in memory."""

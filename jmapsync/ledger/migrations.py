@@ -79,6 +79,8 @@ STEPS: dict[int, str] = {
     6: """
         CREATE INDEX item_kind ON item (kind) WHERE key > 0;
     """,
+    # What is kept of a card or an event may be the server's own file, which an older version would take for JSON.
+    7: "",
 }
 """SQL that leads from version N to N + 1, by N."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from jmapsync.ledger.record import Record
     from jmapsync.ledger.rows import Listed, Place, Tagged
@@ -56,6 +56,9 @@ class Known(Protocol):
 
     def by_digest(self, kind: str, digests: Sequence[str]) -> dict[str, list[Record]]:
         """Return the items of a kind that have some digests."""
+
+    def converted(self, records: Iterable[Record]) -> list[Record]:
+        """Return items with the digests of what their versions mean, to compare them with what is seen now."""
 
     # files
 

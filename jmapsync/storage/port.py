@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.message import digest_of
+from jmapsync.formats.unconverted import convert, is_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -53,15 +55,23 @@ class Seen(Struct, frozen=True):
     places: tuple[Place, ...] = ()
     """Where its copies lie, when it is a local item."""
     content: bytes = b""
-    """The normal form of an object (`formats.codec`); nothing for a message."""
+    """The normal form of an object (`formats.codec`), or the file that stands for it (`formats.unconverted`)."""
     file: bytes = b""
-    """The object as a file, where the server has it as one that can stand on the disk as it is, and that is not large."""
+    """The object's file beside its normal form, where the server's can stand on the disk as it is, and is not large."""
     outside: bool = False
     """Whether it lies in a container that is left out by the user's wish."""
     label: str = ""
     """What people know it by, where the server says so in its listing."""
     adrift: str = ""
     """Why it is not known where on the server it lies, or not for all of its places; or nothing."""
+
+    def converted(self) -> Seen:
+        """Return it with its normal form, if its file stood for that. Raises MalformedError."""
+        if not is_file(self.content):
+            return self
+        content, sense = convert(self.content)
+        version = replace(self.version, body=sense, sense=sense)
+        return replace(self, version=version, size=len(content), content=content, file=self.content)
 
 
 class Folder(Struct, frozen=True):
@@ -316,7 +326,7 @@ class Body(Struct):
     file: bytes = b""
     """Of an object, the very file that reads as `data`, where there is one that can stand on the disk as it is."""
     sense: str = ""
-    """The digest of what `file` means."""
+    """The digest of what `file` means, or that of `file` itself where `data` is that file, unconverted."""
 
     @property
     def size(self) -> int:

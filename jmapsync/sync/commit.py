@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated, together
 from jmapsync.formats.objects import encode
+from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.ledger.intents import note_made, retire
 from jmapsync.planner.model import Base, Side, Verb, Version
@@ -185,6 +186,7 @@ class Committer(Struct):
     def _keep_contents(self, objects: Objects, works: Sequence[Work]) -> None:
         """Keep the objects that the sides hold after a batch, and what the server did not keep of those it was sent."""
         contents: dict[Tree, dict[int, bytes]] = {"local": {}, "remote": {}, "left_out": {}}
+        copied: list[int] = []
         for work in works:
             key = work.change.key
             for side, order, receipt in work.done:
@@ -196,9 +198,13 @@ class Committer(Struct):
                         self.report.messages.append(message_of_losses(self.quarantine.label(work.record), left_out))
                     contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
                     contents["local"][key] = objects.aligned(key, receipt.content)
-                contents[NOW[side]][key] = receipt.content
+                if is_file(receipt.content):
+                    copied.append(key)
+                else:
+                    contents[NOW[side]][key] = receipt.content
         for tree, values in contents.items():
             self.ledger.contents.put(tree, values)
+        self.ledger.contents.copy(copied, "remote", "local")  # only the server's own file is written as it is
         finished = [record.key for record in self._finished]
         sent = {work.change.key: work.remote_receipt.content for work in works if isinstance(work.remote_receipt, Done | Created)}
         unseen = {

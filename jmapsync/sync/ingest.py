@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
-from jmapsync.formats.objects import INSTANCES
+from jmapsync.formats.objects import INSTANCES, MalformedError
+from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
@@ -229,15 +230,22 @@ class Ingester(Struct):
         files: dict[int, bytes] = {}
         changed, troubles = [], []
         held = {uid: str(one.ref) for uid, some in waiting.items() for one in some if uid and one.remote is not None}
-        for seen in items:
-            record = known.get(seen.ref)
+        for one in items:
+            seen, record = one, known.get(one.ref)
             other = held.setdefault(seen.digest, seen.ref) if seen.digest else seen.ref
             if record is None and other != seen.ref:
                 troubles.append(_twin(f"{kind} {seen.digest}", seen.ref, other))
                 continue
-            if record is None:
-                record = next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
-                if record is not None and self._is_other_part(record, seen):
+            if record is not None and record.remote == seen.version and is_file(seen.content) and not seen.adrift:
+                continue  # the very file that is known
+            record = record or next((two for two in waiting.get(seen.digest, ()) if two.remote is None), None)
+            if record is not None:
+                try:
+                    [record], seen = self.ledger.converted([record]), seen.converted()
+                except MalformedError as error:
+                    troubles.append(Trouble(f"{kind} {seen.digest}", str(error), seen.ref))
+                    continue
+                if seen.ref not in known and self._is_other_part(record, seen):
                     troubles.append(Trouble(f"{kind} {seen.digest}", _OTHER_PART.format(record.name), seen.ref))
                     continue
             troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
@@ -337,7 +345,8 @@ class Ingester(Struct):
             self.keep(page.learnt)
             self.ledger.drop_places(page.moved)
             self.ledger.put_places(page.places)
-            records = self.ledger.records([seen.key for seen in page.items if seen.key is not None] + page.gone)
+            met = self.ledger.records([seen.key for seen in page.items if seen.key is not None] + page.gone)
+            records = {record.key: record for record in self.ledger.converted(met.values())}
             changed = [replace(records[key], local=None) for key in page.gone if key in records]
             kept = self.ledger.by_digest(self.kind.kept, [seen.digest for seen in page.items if seen.key is None])
             for seen in page.items:

@@ -22,6 +22,7 @@ from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.formats.patch import apply, apply_fitting
 from jmapsync.formats.pointer import describe
 from jmapsync.formats.putback import left_out, put_back
+from jmapsync.formats.unconverted import is_file, normal_form
 from jmapsync.storage.port import Body
 from jmapsync.sync.threads import complete
 
@@ -63,22 +64,23 @@ class Objects(Struct):
     async def read(self, wanted: Sequence[Record], local: Local, remote: Remote) -> dict[int, Body]:
         """Return by key what the disk is to hold of objects: the server's normal form, with what the server had left out."""
         keys = [record.key for record in wanted]
-        known = self.ledger.contents.of(keys, "remote")
+        known = self.ledger.contents.kept(keys, "remote")
         aside = _NAME.encode()
         unread = [record for record in wanted if aside in known.get(record.key, aside)]
         bodies = await remote.read(unread) if unread else {}
         files = self.ledger.contents.of(keys, "file")
         for record in wanted:
             if record.key in known and record.key not in bodies and record.remote is not None:
-                file, sense = files.get(record.key, b""), record.remote.body
-                bodies[record.key] = Body(str(record.key), known[record.key], file=file, sense=sense)
+                form, sense = known[record.key], record.remote.body
+                file = form if is_file(form) else files.get(record.key, b"")
+                bodies[record.key] = Body(str(record.key), form, file=file, sense=sense)
         places = self.ledger.places_of(keys)
         for key in self.ledger.contents.of(keys, "left_out"):
             content = bodies[key].data if key in bodies else None
             if content is not None:
                 lost, held = self.left_out_of(key)
                 body = await complete(local.read, key, places.get(key, ()))
-                mine, (now, data) = set_aside(json.loads(body.data or b"{}"))[1], set_aside(json.loads(content))
+                mine, (now, data) = set_aside(json.loads(body.data or b"{}"))[1], set_aside(json.loads(normal_form(content)))
                 whole = bring_back(put_back(now, held, lost), (mine | data).get)
                 bodies[key] = Body(bodies[key].ref, encode(whole))
         return bodies

@@ -138,7 +138,7 @@ class ObjectSideDriver:
 
     def _take_items(self, page: ItemPage, observed: Observed) -> None:
         for whole in page.items:
-            seen = replace(whole, file=b"")  # the server's file may say when it was written
+            seen = replace(whole.converted(), file=b"")  # the server's file may say when it was written
             assert seen.digest == json.loads(seen.content)["uid"]
             if self.held.get(seen.ref) != seen:
                 observed.items[seen.ref] = seen

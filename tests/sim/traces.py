@@ -24,6 +24,7 @@ from unittest import mock
 import httpx
 
 from jmapsync.ledger import Ledger
+from jmapsync.ledger.items import _columns
 from tests.sim import fate, objects, world
 from tests.sim.instant import DirectTransport, seldom_collected
 from tests.sim.worlds import failure_of, script_of
@@ -148,7 +149,14 @@ def _end_of(base: Path) -> Iterator[str]:
     ledger = base / "state" / "ledger.sqlite"
     if ledger.exists():
         with closing(Ledger.copy_of(ledger)) as opened:
-            yield from (_shortened(f"item {row}") for row in opened._db.execute(_ITEMS).fetchall())
+            yield from (_shortened(f"item {_converted(row, opened)}") for row in opened._db.execute(_ITEMS).fetchall())
+
+
+def _converted(row: tuple[Any, ...], ledger: Ledger) -> tuple[Any, ...]:
+    """Return a row of an item as it would be if the server's own files had been converted at once."""
+    before = ledger.records([row[0]])[row[0]]
+    [after] = ledger.converted([before])
+    return row if after is before else (*row[:5], *_columns(after)[-5:])
 
 
 def trace_of(seed: int) -> Trace:

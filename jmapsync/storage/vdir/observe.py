@@ -191,7 +191,8 @@ class ItemScan:
         keys = sorted(traces.touched - traces.frozen)
         references = self._ledger.contents.of(keys, "remote") | self._ledger.contents.of(keys, "local")
         seen: dict[int, Seen | None] = {}
-        for key, record in self._ledger.records(keys).items():
+        for record in self._ledger.converted(self._ledger.records(keys).values()):
+            key = record.key
             copies = self._without_lost(traces.copies(key, known.get(key, [])))
             before = {(place.folder, place.name) for place in known.get(key, ())}
             seen[key] = self._seen(record, copies, before, references.get(key, b"")) if copies else None

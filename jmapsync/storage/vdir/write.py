@@ -17,6 +17,8 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.names import fold
 from jmapsync.formats.objects import MalformedError, encode, holds_data
+from jmapsync.formats.plain_files import uid_of as uid_of_file
+from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger.rows import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.atomic import give_name
@@ -149,6 +151,10 @@ class Writer(BatchWriter):
             raise StaleError("no collection is known that it is to be in")
         body = draft.job.body
         content = _octets(body)
+        if body is not None and is_file(content):
+            draft.version = Version(body.sense, body.sense, order.tags, order.homes)
+            draft.content, draft.uid, draft.size = content, uid_of_file(content), len(content)
+            return content
         written: Object = json.loads(content)
         if body is not None and body.file:
             sense = body.sense or self._codec.sense(written)

@@ -40,6 +40,10 @@ class Tiny:
             kept["emails"] = list(emails.values())
         return json.dumps(kept, sort_keys=True).encode() + b"\r\n"
 
+    def is_plain(self, data: bytes, uid: object) -> bool:  # as the protocol has it
+        """Return that none may be converted later."""
+        return False
+
     def is_fit(self, data: bytes) -> bool:
         return data.endswith(b"\r\n")
 

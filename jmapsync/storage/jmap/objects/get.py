@@ -10,6 +10,7 @@ from jmapsync.formats.checks import check_object, flaw
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import MalformedError, encode, gathered, holds_data, instances
 from jmapsync.formats.pointer import describe
+from jmapsync.formats.unconverted import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
@@ -231,7 +232,7 @@ class Reader(Caller):
                 continue
             try:
                 self._check_boxes(given)
-                items.append(self.one(ref, found))
+                items.append(self._unconverted(ref, found) or self.one(ref, found))
             except MalformedError as error:
                 troubles.append(self.trouble(ref, str(error)))
             except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
@@ -263,13 +264,27 @@ class Reader(Caller):
         if holds_data(content):
             item, _ = set_aside(item)
             content, file = encode(item), b""  # it is read once more with its data
-        boxes = self.boxes(given)
-        homes = frozenset(self.keys[box] for box in boxes if box in self.keys)
+        homes, adrift = self._whereabouts(given)
         sense = self._codec.sense(item)
-        unknown = [box for box in boxes if box not in self.keys]
-        adrift = ADRIFT.format(", ".join(unknown)) if unknown else "" if boxes else HOMELESS
         version = Version(sense, sense, homes=homes)
         return Seen(ref, version, size=size, digest=item["uid"], content=content, file=file, adrift=adrift)
+
+    def _unconverted(self, ref: str, found: Found) -> Seen | None:
+        """Return one object as it was seen, its file standing for its normal form; None where that has to be made at once."""
+        given, file = found.items[ref], found.files.get(ref, b"")
+        is_part = ref in found.parts or given.get("recurrenceId") is not None
+        if not file or is_part or not self._codec.is_fit(file) or not self._codec.is_plain(file, given.get("uid")):
+            return None
+        homes, adrift = self._whereabouts(given)
+        digest = digest_of(file)
+        return Seen(ref, Version(digest, digest, homes=homes), size=len(file), digest=given["uid"], content=file, adrift=adrift)
+
+    def _whereabouts(self, item: Object) -> tuple[frozenset[int], str]:
+        """Return the keys of the containers that an object is in, and why they are not all known, or nothing."""
+        boxes = self.boxes(item)
+        unknown = [box for box in boxes if box not in self.keys]
+        adrift = ADRIFT.format(", ".join(unknown)) if unknown else "" if boxes else HOMELESS
+        return frozenset(self.keys[box] for box in boxes if box in self.keys), adrift
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""

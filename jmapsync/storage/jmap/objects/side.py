@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.objects import MalformedError, encode
+from jmapsync.formats.unconverted import digest_of
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import with_rights
@@ -103,7 +104,7 @@ class ObjectSide:
                 form = _form(reader, ref, refs[ref], found)
                 if isinstance(form, Body):
                     bodies[refs[ref]] = form
-                elif reader.sense(form) != listed.get(refs[ref]):
+                elif listed.get(refs[ref]) not in {reader.sense(form), digest_of(found.files.get(ref, b""))}:
                     # Written as what was listed, it would never be seen to differ from it.
                     bodies[refs[ref]] = Body(str(refs[ref]), why="it is another now than the one that was listed", vanished=True)
                 else:
