@@ -7,6 +7,7 @@ by what the server says of each id: by `/changes`, or by `/get` for what a listi
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import MethodError
@@ -16,6 +17,7 @@ from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.changes import Changes, Cursor, Follower, FullListingNeededError
 from jmapsync.storage.jmap.decoding import SILENT, UNREADABLE
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
+from jmapsync.storage.jmap.objects.pages_ahead import PagesAhead
 from jmapsync.storage.port import FolderPage, ItemPage
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class ObjectObserver:
         self.follower = Follower(self._reader.call, self._changes)
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
+        self._early: dict[str, PagesAhead] = {}
+        """What is read before its turn, by data type."""
 
     async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
@@ -104,15 +108,23 @@ class ObjectObserver:
             async for page in self._objects(reader, mine):
                 yield page
 
+    def read_early(self, reader: Reader, refs: Sequence[str]) -> None:
+        """Begin to read objects that are asked for later, whatever happens to the ledger before that."""
+        if refs:
+            self._early[reader.dialect.type] = PagesAhead(reader, refs, early=True)
+
+    async def close(self) -> None:
+        """Read nothing early any more."""
+        while self._early:
+            await self._early.popitem()[1].aclose()
+
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield objects page by page; the next page is requested while one is converted."""
-        at = 0
-        reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
-        try:
-            while reading is not None:
-                found = await reading
-                asked, at = refs[at : at + found.asked], at + found.asked
-                reading = asyncio.ensure_future(reader.page(refs, at)) if at < len(refs) else None
+        ahead = self._early.pop(reader.dialect.type, None)
+        if ahead is None or ahead.refs != refs:
+            ahead = PagesAhead(reader, refs)
+        async with aclosing(ahead):
+            async for asked, found in ahead:
                 if folders := await self._unknown_homes(found):
                     yield folders
                 # In a thread, because conversions take time in which answers come.
@@ -120,10 +132,6 @@ class ObjectObserver:
                 yield page
                 async for joined in self._objects(reader, sorted(several)):
                     yield joined
-        finally:
-            if reading is not None:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
 
     def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[ItemPage, set[str]]:
         """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""

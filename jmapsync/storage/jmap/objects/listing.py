@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of
 from jmapsync.storage.jmap.objects.changes import are_all
@@ -51,6 +52,27 @@ class ObjectListing:
         """
         before = self._known()
         cursor, response, containers = await self._begin(server)
+        if not before:
+            self._read_early(response)
+        try:
+            async for page in self._pages(response, cursor, containers, before, since):
+                yield page
+        finally:
+            await self._observer.close()
+
+    def _read_early(self, response: Response) -> None:
+        """Begin to read the objects of a first listing that one page holds: another kind may be written before they are wanted."""
+        for reader in self._readers:
+            try:
+                page = read_page(response, _query(reader, 0))
+            except MethodError:  # it is reported where the list is wanted
+                continue
+            if not page.why and page.total == len(page.ids):
+                self._observer.read_early(reader, [reader.ref(one) for one in page.ids])
+
+    async def _pages(
+        self, response: Response, cursor: Cursor, containers: FolderPage, before: set[str], since: Cursor | None
+    ) -> AsyncIterator[Observation]:
         yield containers
         self._lists = [await _list(reader, response) for reader in self._readers]
         self._refs = dict.fromkeys(ref for one in self._lists for ref in one.refs)
