@@ -120,8 +120,10 @@ class ObjectObserver:
 
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield objects page by page; the next page is requested while one is converted."""
-        ahead = self._early.pop(reader.dialect.type, None)
-        if ahead is None or ahead.refs != refs:
+        early = self._early.get(reader.dialect.type)
+        if early is not None and early.refs == refs:
+            ahead = self._early.pop(reader.dialect.type)
+        else:
             ahead = PagesAhead(reader, refs)
         async with aclosing(ahead):
             async for asked, found in ahead:

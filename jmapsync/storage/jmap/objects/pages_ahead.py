@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _PAGES = 1
 """Pages that wait for the one that is converted."""
-_EARLY_PAGES = 4
-_EARLY_OCTETS = 4 << 20
-"""Pages, and octets of files in them, that wait until the turn of their kind comes."""
+_EARLY_FILES = 4 << 20
+"""Octets of files in pages that wait until the turn of their kind comes; of objects in another form only one page does."""
+_EARLY_PAGES = 8
 
 
 class PagesAhead:
@@ -25,7 +25,7 @@ class PagesAhead:
         """Begin to read; `early`, before anybody waits for the first page."""
         self.refs = refs
         self._reader = reader
-        self._most = _EARLY_PAGES if early else _PAGES
+        self._most = _EARLY_PAGES if early and reader.dialect.raw else _PAGES
         self._waiting: asyncio.Queue[tuple[Sequence[str], Found] | Exception] = asyncio.Queue()
         self._at = 0
         """How many were read."""
@@ -40,7 +40,7 @@ class PagesAhead:
             self._task = asyncio.create_task(self._read())
 
     def _has_room(self) -> bool:
-        return self._at < len(self.refs) and self._waiting.qsize() < self._most and self._octets <= _EARLY_OCTETS
+        return self._at < len(self.refs) and self._waiting.qsize() < self._most and self._octets <= _EARLY_FILES
 
     async def _read(self) -> None:
         """Read page by page, while those that wait leave room."""
