@@ -121,10 +121,8 @@ class ObjectObserver:
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield objects page by page; the next page is requested while one is converted."""
         early = self._early.get(reader.dialect.type)
-        if early is not None and early.refs == refs:
-            ahead = self._early.pop(reader.dialect.type)
-        else:
-            ahead = PagesAhead(reader, refs)
+        is_early = early is not None and early.refs == refs
+        ahead = self._early.pop(reader.dialect.type) if is_early else PagesAhead(reader, refs)
         async with aclosing(ahead):
             async for asked, found in ahead:
                 if folders := await self._unknown_homes(found):

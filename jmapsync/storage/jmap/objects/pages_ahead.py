@@ -26,7 +26,7 @@ class PagesAhead:
         self.refs = refs
         self._reader = reader
         self._most = _EARLY_PAGES if early and reader.dialect.raw else _PAGES
-        self._waiting: asyncio.Queue[tuple[Sequence[str], Found] | Exception] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Sequence[str], Found] | BaseException] = asyncio.Queue()
         self._at = 0
         """How many were read."""
         self._octets = 0
@@ -51,7 +51,7 @@ class PagesAhead:
                 self._at += found.asked
                 self._octets += _octets(found)
                 self._waiting.put_nowait((asked, found))
-        except Exception as error:  # noqa: BLE001  # whoever asks for the page gets it
+        except BaseException as error:  # noqa: BLE001  # whoever waits for the page gets every exception, as if it had asked itself
             self._at = len(self.refs)
             self._waiting.put_nowait(error)
 
@@ -65,7 +65,7 @@ class PagesAhead:
         if self._waiting.empty() and (self._task is None or self._task.done()):
             raise StopAsyncIteration
         found = await self._waiting.get()
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             raise found
         self._octets -= _octets(found[1])
         self._go_on()
