@@ -16,15 +16,23 @@ _EVENT = re.compile(
     rb"BEGIN:VCALENDAR\r\n(?:%s)+(?:%s){0,4}BEGIN:VEVENT\r\n((?:%s)+)(?:%s)*END:VEVENT\r\nEND:VCALENDAR\r\n"
     % (_PLAIN, _ZONE, _PLAIN, _ALARM)
 )
-_ODD_CARD = re.compile(rb"\n(?:[A-Za-z0-9_-]+\.)?(?:PHOTO|LOGO|SOUND|KEY|JSPROP)[;:]|;ENCODING=|data:", re.IGNORECASE)
+_ODD_CARD = re.compile(
+    rb"\n(?:[A-Za-z0-9_-]+\.)?(?:PHOTO|LOGO|SOUND|KEY|JSPROP)[;:]|\n[A-Za-z0-9_-]+\.(?:UID|VERSION)[;:]|\nVERSION;|;ENCODING=|data:",
+    re.IGNORECASE,
+)
 _ODD_EVENT = re.compile(
     rb"\n(?:ATTACH|IMAGE|STRUCTURED-DATA|RECURRENCE-ID|JSPROP|X-JMAPSYNC[A-Z-]*)[;:]|;ENCODING=|data:", re.IGNORECASE
 )
 """What may hold data, or is part of another form: such a file is converted when it is met."""
 _ZONES = re.compile(rb"\nTZID:(?![A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+\r\n)")
 """A time zone that is none of the IANA database: whether its occurrences can be computed is only seen when they are."""
-_DATE = rb"[12]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T[0-2]\d[0-5]\d[0-5]\dZ?)?"
-_START = re.compile(rb"(?:^|\n)DTSTART(?:;[^\r\n:]*)?:%s\r\n" % _DATE)
+_RULE = re.compile(
+    rb"\nRRULE(?!:FREQ=YEARLY(?:;(?:UNTIL=\w+|WKST=\w\w|INTERVAL=1|BYMONTH=\d\d?|BYDAY=[+-]?[1-4]?[A-Z]{2}|BYMONTHDAY=-?\d\d?))*\r\n)"
+)
+"""A rule of a time zone that is none of the usual ones, which change the clock once a year."""
+_DAY = rb"(?:(?:0[1-9]|1[0-2])(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])(?:29|30)|(?:0[13578]|1[02])31)"
+_START = re.compile(rb"DTSTART(?:;[^\r\n:]*)?:[12]\d{3}%s(?:T(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ?)?\r\n" % _DAY)
+_STARTS = re.compile(rb"(?:^|(?<=\n))DTSTART[;:]")
 _UID = re.compile(rb"(?:^|\n)((?:[A-Za-z0-9_-]+\.)?UID(?:;[^\r\n:]*)?):([^\r\n]*)\r\n")
 
 
@@ -33,7 +41,12 @@ def is_plain_card(file: bytes, uid: object) -> bool:
     if not isinstance(uid, str) or not uid or len(file) > _LARGEST:
         return False
     text = _unfolded(file)
-    return _CARD.fullmatch(text) is not None and _ODD_CARD.search(text) is None and _uid_in(text) == uid
+    return (
+        _CARD.fullmatch(text) is not None
+        and _ODD_CARD.search(text) is None
+        and text.count(b"\nVERSION:") == 1
+        and _uid_in(text) == uid
+    )
 
 
 def is_plain_event(file: bytes, uid: object) -> bool:
@@ -45,8 +58,10 @@ def is_plain_event(file: bytes, uid: object) -> bool:
     return (
         event is not None
         and _ODD_EVENT.search(text) is None
-        and _ZONES.search(text) is None
-        and _START.search(event[1]) is not None
+        and _ZONES.search(text, 0, event.start(1)) is None
+        and _RULE.search(text, 0, event.start(1)) is None
+        and (start := _STARTS.search(event[1])) is not None
+        and _START.match(event[1], start.start()) is not None
         and _uid_in(event[1]) == uid
     )
 

@@ -37,7 +37,12 @@ def convert(file: bytes) -> tuple[bytes, str]:
     from jmapsync.formats.codec import cards, schedules  # noqa: PLC0415  # as above
 
     codec = cards("3.0") if file.startswith(b"BEGIN:VCARD") else schedules("Event")
-    item = codec.read(file)
+    try:
+        item = codec.read(file)
+    except MalformedError:
+        raise
+    except Exception as error:  # a fault of ours in one file must not hold up the others
+        raise MalformedError(f"a fault in jmapsync keeps it from being read ({type(error).__name__}: {error})") from error
     return encode(item), canonical.sense(item)
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
 from jmapsync.formats.objects import INSTANCES, MalformedError
-from jmapsync.formats.unconverted import is_file
+from jmapsync.formats.unconverted import is_file, is_unconverted
 from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
@@ -236,8 +236,8 @@ class Ingester(Struct):
             if record is None and other != seen.ref:
                 troubles.append(_twin(f"{kind} {seen.digest}", seen.ref, other))
                 continue
-            if record is not None and record.remote == seen.version and is_file(seen.content) and not seen.adrift:
-                continue  # the very file that is known
+            if record is not None and _is_as_known(seen, record):
+                continue
             record = record or next((two for two in waiting.get(seen.digest, ()) if two.remote is None), None)
             if record is not None:
                 try:
@@ -377,6 +377,12 @@ class Ingester(Struct):
 def _was_here(record: Record | None) -> bool:
     """Return whether an item is here, or was."""
     return record is not None and (record.local is not None or record.base is not None)
+
+
+def _is_as_known(seen: Seen, record: Record) -> bool:
+    """Return whether an object is the very file that is known of it, which was never compared with anything."""
+    alone = record.local is None or is_unconverted(record.local.body)
+    return alone and is_file(seen.content) and record.remote == seen.version and not seen.adrift
 
 
 def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:

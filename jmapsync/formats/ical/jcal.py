@@ -113,7 +113,7 @@ def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR091
         return [unescape(raw)]
     if kind in ("uri", "cal-address", "binary", "unknown") or kind not in _READERS:
         return [raw]
-    if name == "GEO":
+    if name == "GEO" and kind == "float":
         numbers = [_number(part) for part in raw.split(";")]
         values: list[Any] = [numbers]
     else:

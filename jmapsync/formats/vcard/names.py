@@ -41,7 +41,7 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
     if given:
         chosen = min(given, key=lambda line: len(line.params))
         name["full"] = unescape(chosen.value)
-        if own := chosen.params.keys() - {"value", "derived", "prop-id"}:
+        if own := chosen.params.keys() - _STRUCTURED - {"derived"}:
             _keep_params(name, chosen.params)
             if "components" in name:
                 name["vCardParams"][OF_FULL] = ",".join(sorted(own))
