@@ -1,7 +1,7 @@
 """Compare jmapsync with vdirsyncer on contacts and calendars, on one real Cyrus in one run; print medians and ratios.
 
-`python -m tests.bench.objects [--contacts 2000] [--events 2000] [--rounds 3]`. Needs root, what tests/live/provision installs, and
-vdirsyncer.
+`python -m tests.bench.objects [--contacts 2000] [--events 2000] [--changes 100] [--rounds 3]`. Needs root, what
+tests/live/provision installs, and vdirsyncer.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=2000)
     parser.add_argument("--events", type=int, default=2000)
+    parser.add_argument("--changes", type=int, default=100, help="of contacts and of events, made on the server for a delta")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with Cyrus.start("3.12") as server, tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
@@ -118,27 +119,40 @@ def main() -> None:
             fill(jmap, options.contacts, options.events)
         _say(f"Cyrus {server.version}: {options.contacts} contacts, {options.events} events, {options.rounds} rounds")
         precompile()
-        _compare(server, Path(name), options.rounds)
+        _compare(server, Path(name), options.rounds, options.changes)
 
 
-def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
-    costs: dict[str, list[Cost]] = {"ours": [], "theirs": [], "our idle": [], "their idle": []}
+def change(server: Cyrus, number: int, changes: int) -> None:
+    """Change so many contacts and so many events on the server."""
+    with Jmap(server.jmap_url, USER, PASSWORD) as jmap:
+        for kind, name in (("Contact", "notes"), ("CalendarEvent", "description")):
+            [listed] = jmap.call([(f"{kind}/query", {"limit": 4096})], [CORE, CONTACTS, CALENDARS])
+            update = {ref: {name: f"Changed in round {number}."} for ref in sorted(listed["ids"])[:changes]}
+            [answer] = jmap.call([(f"{kind}/set", {"update": update})], [CORE, CONTACTS, CALENDARS])
+            if answer.get("notUpdated"):
+                raise RuntimeError(str(answer["notUpdated"])[:500])
+
+
+def _compare(server: Cyrus, directory: Path, rounds: int, changes: int) -> None:
+    costs: dict[str, list[Cost]] = {}
     floors: list[float] = []
-    requests = idle = 0
+    requests = idle = delta = 0
     for number in range(rounds):
         place = directory / str(number)
         mirror = Jmapsync(place / "jmapsync", server.jmap_url, USER, PASSWORD)
         mirror.config.write_text(mirror.config.read_text() + _KINDS.format(place / "jmapsync"))
         cost, report = mirror.run()
-        costs["ours"].append(cost)
         floors.append(floor(server))
         requests = report["requests"]
-        cost, report = mirror.run()
-        costs["our idle"].append(cost)
-        idle = report["requests"]
         peer = Vdirsyncer(place / "vdirsyncer", server.jmap_port, USER, PASSWORD)
-        costs["theirs"].append(peer.run())
-        costs["their idle"].append(peer.run())
+        mine, theirs = {"ours": cost}, {"theirs": peer.run()}
+        mine["our idle"], report = mirror.run()
+        idle, theirs["their idle"] = report["requests"], peer.run()
+        change(server, number, changes)
+        mine["our delta"], report = mirror.run()
+        delta, theirs["their delta"] = report["requests"], peer.run()
+        for who, one in (mine | theirs).items():
+            costs.setdefault(who, []).append(one)
         files = [sum(1 for _ in (place / who).rglob("*.[vi]c[fs]")) for who in ("jmapsync", "vdirsyncer")]
         _say(f"round {number + 1}: {'; '.join(f'{who} {cost[-1]}' for who, cost in costs.items())}; files {files}")
     wall = {who: statistics.median(one.wall for one in some) for who, some in costs.items()}
@@ -148,6 +162,10 @@ def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
     )
     _say(f"nothing to do: {wall['our idle']:.3f} s in {idle} request(s), mail included, vdirsyncer {wall['their idle']:.3f} s,")
     _say(f"  {wall['their idle'] / wall['our idle']:.2f} times as fast")
+    _say(f"{changes} contacts and {changes} events changed: {wall['our delta']:.3f} s in {delta} requests,")
+    _say(f"  vdirsyncer {wall['their delta']:.3f} s, {wall['their delta'] / wall['our delta']:.2f} times as fast")
+    cpu = {who: statistics.median(one.cpu for one in some) for who, some in costs.items()}
+    _say(f"CPU of the clients: {', '.join(f'{who} {seconds:.2f} s' for who, seconds in cpu.items())}")
 
 
 def _median(seconds: list[float]) -> str:
