@@ -67,6 +67,10 @@ class Items:
         """Return the items of a kind by the server's ids."""
         return {str(row[2]): _record(row) for row in self._by("ref", refs, "kind = ?", (kind,))}
 
+    def keys_of(self, kind: str, refs: Sequence[str]) -> dict[str, int]:
+        """Return the keys of the items of a kind by the server's ids."""
+        return dict(select_many(self._db, "SELECT ref, key FROM item WHERE kind = ? AND ref IN ({})", refs, (kind,)))
+
     def by_digest(self, kind: str, digests: Sequence[str]) -> dict[str, list[Record]]:
         """Return the items of a kind by content digest, each list by key."""
         found: dict[str, list[Record]] = {}

@@ -228,6 +228,7 @@ class Ingester(Struct):
         waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
         contents: dict[int, bytes] = {}
         files: dict[int, bytes] = {}
+        fresh: dict[str, tuple[Record, Seen]] = {}
         changed, troubles = [], []
         held = {uid: str(one.ref) for uid, some in waiting.items() for one in some if uid and one.remote is not None}
         for one in items:
@@ -241,12 +242,9 @@ class Ingester(Struct):
             record = record or next((two for two in waiting.get(seen.digest, ()) if two.remote is None), None)
             if record is not None:
                 try:
-                    [record], seen = self.ledger.converted([record]), seen.converted()
+                    record, seen = self._comparable(record, seen)
                 except MalformedError as error:
                     troubles.append(Trouble(f"{kind} {seen.digest}", str(error), seen.ref))
-                    continue
-                if seen.ref not in known and self._is_other_part(record, seen):
-                    troubles.append(Trouble(f"{kind} {seen.digest}", _OTHER_PART.format(record.name), seen.ref))
                     continue
             troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
             if not seen.version.homes and not _was_here(record):
@@ -254,19 +252,27 @@ class Ingester(Struct):
             size = len(seen.content) + seen.content.count(BLOB) * LIKELY_BLOB
             if record is None:
                 name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
-                record = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version)
-                key = self.ledger.add(record)
-                contents[key], files[key] = seen.content, seen.file
+                fresh[seen.ref] = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version), seen
                 continue
             contents[record.key], files[record.key] = seen.content, seen.file
             version = seen.version
             if record.remote is not None and record.remote.body == version.body:
                 version = replace(version, sense=record.remote.sense)
             changed.append(replace(record, ref=seen.ref, remote=version, size=size, stamp=seen.stamp))
+        self.ledger.add_many(record for record, _ in fresh.values())
+        for ref, key in self.ledger.keys_of(kind, list(fresh)).items():
+            contents[key], files[key] = fresh[ref][1].content, fresh[ref][1].file
         self.ledger.save(changed)
         self.ledger.contents.put("remote", contents)
         self.ledger.contents.put("file", files)
         return troubles
+
+    def _comparable(self, record: Record, seen: Seen) -> tuple[Record, Seen]:
+        """Return what is known of an object and what was seen of it so that they can be compared. Raises MalformedError."""
+        [after], converted = self.ledger.converted([record]), seen.converted()
+        if seen.ref != record.ref and self._is_other_part(after, converted):
+            raise MalformedError(_OTHER_PART.format(record.name))
+        return after, converted
 
     def _is_other_part(self, record: Record, seen: Seen) -> bool:
         """Return whether only one side has single occurrences of a series (Cyrus 3.12 loses which they are): neither is an edit."""

@@ -31,7 +31,7 @@ from jmapsync.storage.vdir.names import Staged, displaced_name, new_name, short_
 from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
@@ -70,6 +70,8 @@ class Writer(BatchWriter):
         self._codec = codec
         self._token = token
         self._known: Callable[[int, Sequence[str]], set[str]] = lambda _folder, _names: set()
+        self._unknown: dict[int, set[str]] = {}
+        """Names by collection that the ledger knows no file by, for the time of a batch."""
         self._taken: dict[int, set[str]] = {}
         """Folded names in the collections that get new files, for the time of a batch."""
         self.contested: set[tuple[int, str]] = set()
@@ -93,6 +95,7 @@ class Writer(BatchWriter):
         staged = {key: draft.staged for key, draft in drafts.items() if draft.staged and key not in receipts}
         if staged:
             self._sync_staged(staged, lambda one: self._in(one.folder, one.temporary), receipts)
+        self._check_names(draft for key, draft in drafts.items() if key not in receipts)
         self._each(drafts, receipts, self._put)
         self._clear([(one.folder, one.temporary) for draft in drafts.values() for one in draft.staged])
         displaced = [aside for draft in drafts.values() for aside in draft.displaced]
@@ -225,13 +228,27 @@ class Writer(BatchWriter):
             draft.places.append(Place(one.folder, one.name, "", "", one.key, *state, ""))
             draft.staged.pop(0)
 
-    def _name(self, draft: _Draft, one: Staged) -> str:
-        """Give a new file a name that no other one has: the one that the item has elsewhere, else one of its uid."""
-        taken = self._names_in(one.folder)
+    def _check_names(self, drafts: Iterable[_Draft]) -> None:
+        """Find out which of the names that new files are to have the ledger knows no file by, in one query a collection."""
+        wanted: dict[int, set[str]] = {}
+        for draft in drafts:
+            for one in draft.staged:
+                if one.replaces is None:
+                    wanted.setdefault(one.folder, set()).add(self._usual_name(draft, ()))
+        self._unknown = {folder: names - self._known(folder, sorted(names)) for folder, names in wanted.items()}
+
+    def _usual_name(self, draft: _Draft, taken: Container[str]) -> str:
+        """Return the name that an item has elsewhere, else one of its uid, which is none of those `taken`."""
         name = next((place.name for place in draft.mine), "")
-        if not name or fold(name) in taken:
-            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken, self._tree.holds.longest)
-        while self._known(one.folder, [name]) or not self._is_given(one, name):
+        if name and fold(name) not in taken:
+            return name
+        return new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken, self._tree.holds.longest)
+
+    def _name(self, draft: _Draft, one: Staged) -> str:
+        """Give a new file a name that no other one has."""
+        taken, unknown = self._names_in(one.folder), self._unknown.get(one.folder, ())
+        name = self._usual_name(draft, taken)
+        while (name not in unknown and self._known(one.folder, [name])) or not self._is_given(one, name):
             # Somebody made it in this very moment, or took away another item's: that one is missed by the ledger's name for it.
             taken.add(fold(name))
             name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken, self._tree.holds.longest)
