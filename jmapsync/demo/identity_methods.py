@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
+from jmapsync.demo.dialect import VACATION
 from jmapsync.demo.patch import apply_patch
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import parse_utc_date
+from jmapsync.demo.scripts import Script
 from jmapsync.demo.standard import GetArguments, SetArguments, SetRun, checked_properties, get_result, requested_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jmapsync.demo.account import Account
     from jmapsync.demo.wire import Context
 
 
@@ -147,7 +150,8 @@ def get_vacation(context: Context, arguments: GetArguments) -> JsonObject:
     account = context.account(arguments.account_id)
     names = checked_properties(arguments.properties, list(VACATION_DEFAULTS))
     ids, not_found = requested_ids(context, arguments.ids, "VacationResponse", [_SINGLETON])
-    found = [{name: account.vacation[name] for name in names if name in account.vacation}] if _SINGLETON in ids else []
+    vacation = _shown(account)
+    found = [{name: vacation[name] for name in names if name in vacation}] if _SINGLETON in ids else []
     return get_result(context, account, "VacationResponse", found, not_found + [one for one in ids if one != _SINGLETON])
 
 
@@ -167,7 +171,7 @@ def set_vacation(context: Context, arguments: SetArguments) -> JsonObject:
 def _change_vacation(run: SetRun, key: str, patch: JsonObject) -> None:
     if key != _SINGLETON:
         raise SetError("notFound")
-    before = run.account.vacation
+    before = _shown(run.account)
     of_cyrus = run.account.dialect.vacation == "cyrus"
     if of_cyrus and not isinstance(patch.get("isEnabled"), bool):
         raise invalid_properties("isEnabled")
@@ -178,10 +182,30 @@ def _change_vacation(run: SetRun, key: str, patch: JsonObject) -> None:
         raise invalid_properties(*sorted(wrong or {"id"}))
     if of_cyrus:
         after = {name: value for name, value in after.items() if value is not None or name not in patch}
-    if after != before:
+    if after != run.account.vacation or after["isEnabled"] != before["isEnabled"]:
         run.account.vacation = after
         run.account.record("VacationResponse", _SINGLETON)
+    if run.account.dialect.scripts is not None:
+        _write_script(run.account, was_enabled=before["isEnabled"])
     run.updated[key] = None
+
+
+def _shown(account: Account) -> JsonObject:
+    """Return the vacation response as `/get` gives it: Cyrus says that it is off where its script is not the active one."""
+    if account.dialect.vacation == "cyrus" and account.scripts.active != VACATION:
+        return {**account.vacation, "isEnabled": False}
+    return account.vacation
+
+
+def _write_script(account: Account, *, was_enabled: bool) -> None:
+    """Write the script that answers, and activate it as the response is switched on: the user's own is then off."""
+    name = {"cyrus": VACATION}.get(account.dialect.vacation, "vacation" if account.dialect.scripts == "stalwart" else "")
+    if not name:
+        return
+    is_enabled = bool(account.vacation["isEnabled"])
+    account.scripts.put(Script(name, name, f"# {is_enabled} {account.vacation.get('textBody')}\r\nkeep;\r\n".encode()))
+    if is_enabled and not was_enabled:
+        account.scripts.switch(name)
 
 
 def _refuse_second() -> None:

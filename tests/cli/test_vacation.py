@@ -256,3 +256,34 @@ def test_a_run_goes_on_where_neither_can_be_read(jmapsync: Command, server: Demo
     server.faults.method_error.arm(only=["Quota/get"])
     assert jmapsync("sync").code == 0
     assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["quota"]["error"]
+
+
+@pytest.mark.parametrize("server", [STALWART, CYRUS_312], ids=lambda dialect: dialect.name, indirect=True)
+def test_it_takes_the_place_of_the_active_script_only_where_that_is_allowed(jmapsync: Command, server: DemoServer) -> None:
+    scripts = server.account.scripts
+    scripts.add("filters", "keep;\r\n", active=True)
+    done = jmapsync("vacation", "on")
+    assert done.code == 1
+    assert "The Sieve script 'filters' is active." in done.err
+    assert "allow this with --replace-script" in done.err
+    assert scripts.active_name == "filters"
+    assert "active Sieve script: filters" in jmapsync("vacation", "--subject", "Weg").out
+    assert scripts.active_name == "filters"
+    assert jmapsync("vacation", "on", "--replace-script").code == 0
+    assert scripts.active_name in {"vacation", "urn:ietf:params:jmap:vacationresponse"}
+    assert jmapsync("vacation", "on").code == 0
+    assert "No Sieve script is active; yours: filters." in jmapsync("vacation", "off").err
+
+
+@pytest.mark.parametrize("server", [CYRUS_312], ids=["cyrus312"], indirect=True)
+def test_a_script_that_another_client_activates_switches_it_off(jmapsync: Command, server: DemoServer) -> None:
+    jmapsync("vacation", "on")
+    script = server.account.scripts.add("filters", "keep;\r\n")
+    server.account.scripts.activate(script)
+    assert jmapsync("vacation").out.startswith("home: vacation reply off\n")
+
+
+def test_a_server_that_answers_in_another_way_leaves_scripts_alone(jmapsync: Command, server: DemoServer) -> None:
+    server.account.scripts.add("filters", "keep;\r\n")
+    assert jmapsync("vacation", "on").code == 0
+    assert server.account.scripts.listing().keys() == {"filters"}
