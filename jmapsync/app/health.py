@@ -225,18 +225,23 @@ def _read_live(accounts: Sequence[AccountConfig]) -> list[AccountHealth]:
 
 
 def _ask(account: AccountConfig) -> Question | None:
-    """Ask the daemon of an account how things are, or a run how far it is; None if no process holds the account."""
-    if not _is_locked(account.state_dir / LOCK):
-        return None
-    from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most accounts have no daemon
+    """Ask the daemon of an account how things are, or a run how far it is; None if neither is there.
 
-    question = Question(account.state_dir, {"do": "status"}, SOCKET)
-    return question if question.is_sent else Question(account.state_dir, {"do": "status"}, RUN_SOCKET)
+    A daemon that waits to try again lets the account's lock go, but answers.
+    """
+    for name in (SOCKET, RUN_SOCKET):
+        if os.path.exists(account.state_dir / name):
+            from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # most accounts have no daemon
+
+            question = Question(account.state_dir, {"do": "status"}, name)
+            if question.is_sent:
+                return question
+    return None
 
 
 def _answered(account: AccountConfig, question: Question | None, ending: float) -> AccountHealth:
-    health = AccountHealth(account.name, running=question is not None)
-    if question is not None and question.is_sent:
+    health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
+    if question is not None:
         with suppress(BusyError):  # it is silent: that it runs is shown
             state = question.answer(ending - time.monotonic()).get("state")
             if isinstance(state, dict):

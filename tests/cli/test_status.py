@@ -110,6 +110,12 @@ class TestStatus:
             assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is True
         assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is False
 
+    def test_of_a_daemon_that_waits_to_try_again(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        server.stop()
+        with running(home):
+            wait_for(lambda: "  daemon: in trouble, trying again: " in jmapsync("status").out)
+            assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]["next_poll"]
+
     def test_of_a_run_that_failed(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         (home.mail / ".jmapsync").unlink()
