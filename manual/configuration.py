@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jmapsync import __version__
-from jmapsync.config.declared import ENVIRONMENT, Key, tables
+from jmapsync.config.declared import ENVIRONMENT, Key, tables, unlinked
 from manual import roff
 from manual.roff import bold, entry, example, italic, paragraphs, prose, reference, section, subsection, title
 
@@ -44,8 +44,8 @@ def page() -> str:
         section("keys"),
     ]
     for table in tables():
-        parts += [subsection(table.header or "Top of the file"), paragraphs(table.meaning)]
-        parts += [entry(_term(key), key.meaning) for key in table.keys]
+        parts += [subsection(table.header or "Top of the file"), paragraphs(unlinked(table.meaning))]
+        parts += [entry(_term(key), unlinked(key.meaning)) for key in table.keys]
     parts += [section("environment"), *(entry(", ".join(map(bold, names)), text) for names, text in ENVIRONMENT)]
     return roff.page(*parts, section("see also"), reference("jmapsync"))
 

@@ -47,3 +47,9 @@ def indented(text: str, depth: int) -> list[str]:
     return textwrap.wrap(
         text, columns, initial_indent=" " * depth, subsequent_indent=" " * (depth + 2), break_on_hyphens=False
     ) or [text]
+
+
+def fitting(text: str) -> list[str]:
+    """Return an indented text as lines that fit, further lines two columns deeper."""
+    depth = len(text) - len(text.lstrip())
+    return indented(text.lstrip(), depth)

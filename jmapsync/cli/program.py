@@ -57,6 +57,8 @@ Exit codes:
   5  sign-in needed or refused
   6  another run of the account is active
 """
+_LEAST, _NARROW = 20, 60
+"""Columns of a narrow terminal; with fewer, text is not readable anyhow."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 """What a shell reports of a program that SIGINT or SIGPIPE ended."""
@@ -126,7 +128,7 @@ def run_program() -> None:
         program.main(prog_name=_NAME)
     try:
         # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.
-        with program.make_context(_NAME, sys.argv[1:]) as context:
+        with program.make_context(_NAME, sys.argv[1:], terminal_width=_fit_help()) as context:
             code = program.invoke(context)
     except click.exceptions.Exit as done:
         code = done.exit_code
@@ -147,6 +149,20 @@ def run_program() -> None:
     except Exception as error:  # noqa: BLE001  # the last handler: users get no traceback
         code = _report(error)
     sys.exit(_flush(int(code or 0)))
+
+
+def _fit_help() -> int | None:
+    """Return the columns of a narrow terminal, for which help has to be written in another way; None for any other."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "") or os.get_terminal_size(sys.stdout.fileno()).columns)
+    except (OSError, ValueError):
+        return None
+    if not _LEAST <= columns < _NARROW:
+        return None
+    from jmapsync.cli.narrow_help import NarrowHelpFormatter  # noqa: PLC0415  # rarely needed
+
+    click.Context.formatter_class = NarrowHelpFormatter
+    return columns
 
 
 def _show_usage(error: click.ClickException) -> None:

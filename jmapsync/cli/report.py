@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jmapsync.cli.layout import fitting
 from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
@@ -25,4 +26,5 @@ def report(settings: Settings) -> None:
         config = settings.configuration()
     except ConfigError as error:
         problems = error.problems
-    say(*bug_report(config, problems, default_state_dir()))
+    for line in bug_report(config, problems, default_state_dir()):
+        say(*(fitting(line) or [""]))

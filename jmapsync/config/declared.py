@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import types
 import typing
 from itertools import pairwise
@@ -174,6 +175,11 @@ def _meanings(declared: type) -> dict[str, str]:
                 text = ast.literal_eval(following.value)
                 found[node.target.id] = " ".join(str(text).split())
     return found
+
+
+def unlinked(text: str) -> str:
+    """Return a meaning with the texts of its links only: outside the documentation they lead nowhere."""
+    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
 
 
 def toml(value: object) -> str:

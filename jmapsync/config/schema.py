@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jmapsync.config.declared import NAME, Key, Table, tables, toml
+from jmapsync.config.declared import NAME, Key, Table, tables, toml, unlinked
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _LINE = r"^[^\u0000-\u001f\u007f]*$"
@@ -69,4 +69,4 @@ def _property(key: Key) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """Return a description without the marks of Markdown, as one paragraph."""
-    return " ".join(text.replace("`", "").split())
+    return " ".join(unlinked(text).replace("`", "").split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from jmapsync.app.redaction import redacted
 from jmapsync.app.server_offer import offer_of
 from jmapsync.demo import DemoServer
 from jmapsync.jmap.session import Session
-from tests.cli.conftest import SECRET
+from tests.cli.conftest import PROGRAM, SECRET
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,18 @@ def test_says_versions_settings_capabilities_and_how_the_last_run_went(jmapsync:
     assert "- mail: synced, exit code 0" in lines
     assert any(re.fullmatch(r"  - urn:ietf:params:jmap:core: .*maxObjectsInGet \d+.*", line) for line in lines)
     assert max(map(len, lines)) < 500
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_fits_the_terminal(columns: int, process: Command, home: Home) -> None:
+    assert process("sync").code == 0
+    environment = home.environment() | {"TERM": "xterm"}
+    environment.pop("COLUMNS")
+    with Terminal(columns) as terminal:
+        subprocess.run([*PROGRAM, "report"], env=environment, stdout=terminal.end, stderr=terminal.end, timeout=60, check=True)
+        lines = terminal.all().decode().splitlines()
+    assert lines[0] == "# jmapsync bug report"
+    assert max(map(len, lines)) <= columns
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
