@@ -85,6 +85,8 @@ def _read_dates(reading: Reading, line: Line, source: Source, series: Series) ->
         moment = read_moment(line, source, first)
         clock = series.clock
         key = None if moment is None else as_of(moment, clock.zone, whole_days=clock.whole_days, time=series.time)
+        if key is None and moment is not None and line.name == "EXDATE" and clock == (None, False):
+            key = moment.local  # of a series in floating time, an occurrence can only be meant by its digits
         length = _length(line, first, last, source) if last else None
         if (
             key is None

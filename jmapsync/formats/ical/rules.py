@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from jmapsync.formats.contentline import unescape
 from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, is_local, to_local
 from jmapsync.formats.ical.zones import UTC_ZONE, to_utc, to_zone
 
@@ -52,9 +53,12 @@ class Clock(NamedTuple):
 
 
 def read_rule(text: str, clock: Clock) -> Object | None:
-    """Return the rule of an RRULE value; None if it is invalid or a RecurrenceRule cannot express it."""
+    """Return the rule of an RRULE value; None if it is invalid or a RecurrenceRule cannot express it.
+
+    Old versions of vobject write it as a TEXT, with escapes.
+    """
     parts: dict[str, str] = {}
-    for part in text.strip().strip(";").split(";"):
+    for part in unescape(text).strip().strip(";").split(";"):
         name, mark, value = part.strip().upper().partition("=")
         if not mark or name in parts:
             return None

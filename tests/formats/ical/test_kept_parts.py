@@ -81,6 +81,19 @@ def test_until_of_whole_days_is_written_as_a_date() -> None:
     assert "RRULE:FREQ=DAILY;UNTIL=20260110" in again(data)
 
 
+def test_a_rule_with_escapes_is_read() -> None:
+    data = file("DTSTART:20260101T100000Z", r"RRULE:FREQ=WEEKLY\;COUNT=3\;BYDAY=MO\,TU")
+    assert read_calendar(data)[0]["recurrenceRule"]["count"] == 3
+    assert "RRULE:FREQ=WEEKLY;BYDAY=MO,TU;COUNT=3" in again(data)
+
+
+@pytest.mark.parametrize("exdate", ["EXDATE:20260102T100000Z", "EXDATE;TZID=Europe/Berlin:20260102T100000", "EXDATE:20260102T100000"])
+def test_an_excluded_occurrence_of_a_series_in_floating_time_is_found_by_its_digits(exdate: str) -> None:
+    data = file("DTSTART:20260101T100000", "RRULE:FREQ=DAILY;COUNT=3", exdate)
+    assert read_calendar(data)[0]["recurrenceOverrides"] == {"2026-01-02T10:00:00": {"excluded": True}}
+    assert "EXDATE:20260102T100000" in again(data)
+
+
 def test_an_end_that_other_programs_refuse_is_kept_out_of_their_way() -> None:
     for end in ("DTEND:20251231T100000", "DTEND:20260101T1"):
         written = again(file("DTSTART:20260101T100000", end))
