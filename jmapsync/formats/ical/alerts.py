@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from jmapsync.formats.contentline import escape, unescape
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _ACTIONS: Final = frozenset({"DISPLAY", "EMAIL"})
 _ENDS: Final = frozenset({"START", "END"})
 _KNOWN: Final = frozenset({"@type", "trigger", "action", "acknowledged", "relatedTo", "iCalendar"})
+
+_SIGN_INSIDE = re.compile(r"^(PT?)-(?=\d)")
+"""The sign of a duration after its letters, as some programs write it: PT-2H."""
 
 
 def read_alerts(reading: Reading, components: list[Component]) -> None:
@@ -73,7 +77,8 @@ def _read_alert(component: Component) -> Object | None:
 def _read_trigger(line: Line) -> Object | None:
     absolute = line.params.get("VALUE", ["DURATION"])[0].upper() == "DATE-TIME"
     related = line.params.get("RELATED", ["START"])[0].upper()
-    offset = None if absolute else common_duration(line.value.strip().removeprefix("+"), signed=True)
+    text = _SIGN_INSIDE.sub(r"-\1", line.value.strip().removeprefix("+"))
+    offset = None if absolute else common_duration(text, signed=True)
     if offset is not None and related in _ENDS:
         trigger: Object = {"@type": "OffsetTrigger", "offset": offset}
         return trigger | {"relativeTo": related.lower()} if "RELATED" in line.params else trigger

@@ -26,6 +26,10 @@ _EXACT_SPAN = re.compile(
 MIDNIGHT: Final = "T00:00:00"
 DAY: Final = 86_400
 """Seconds of a day of 24 hours."""
+_MOST_DAYS: Final = 3_652_059
+"""Days of the years 1 to 9999."""
+_SHORT: Final = 7
+"""Characters of a duration that cannot be longer."""
 Read = "Callable[[str], object | None]"
 """Converts the value of a line; None if it has no counterpart."""
 Write = "Callable[[object], str | None]"
@@ -142,12 +146,13 @@ def common_duration(value: object, *, signed: bool = False) -> str | None:
     """Return a duration in a notation that both formats allow, unchanged if it is one; None if neither can express it."""
     if not isinstance(value, str):
         return None
-    if _EXACT_SPAN.fullmatch(value):
+    exact = _EXACT_SPAN.fullmatch(value) is not None
+    if exact and len(value) <= _SHORT:
         return value
     parts = span(value)
-    if parts is None or (parts[0] < 0 and not signed):
+    if parts is None or (parts[0] < 0 and not signed) or parts[1] + parts[2] // DAY > _MOST_DAYS:
         return None
-    if signed and value[0] == "-" and _EXACT_SPAN.fullmatch(value[1:]):
+    if exact or (signed and value[0] == "-" and _EXACT_SPAN.fullmatch(value[1:])):
         return value
     return duration(*parts)
 

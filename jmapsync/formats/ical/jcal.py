@@ -9,7 +9,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import Line, escape, unescape, write_params
-from jmapsync.formats.ical.lines import Component, parsed_line, split_text
+from jmapsync.formats.ical.fields import common_duration
+from jmapsync.formats.ical.lines import UNPARSED, Component, parsed_line, split_text
 from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ _FLOAT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _NUMBERS: Final = frozenset(
     {"interval", "count", "bysecond", "byminute", "byhour", "bymonthday", "byyearday", "byweekno", "bymonth", "bysetpos"}
 )
+_RULE_PARTS: Final = frozenset(
+    {"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "RSCALE", "SKIP", *(f"BY{unit}" for unit in ("SECOND", "MINUTE", "HOUR", "DAY"))}
+    | {f"BY{unit}" for unit in ("MONTHDAY", "YEARDAY", "WEEKNO", "MONTH", "SETPOS")}
+)
+_FREQUENCIES: Final = frozenset({"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _SEPARATORS = str.maketrans("", "", "-:")
 
 
@@ -75,17 +81,30 @@ def to_line(value: object) -> str | None:
 
 
 def is_valid(line: str) -> bool:
-    """Return whether the value of an unfolded line has the type that it declares, or that its property has by default."""
+    """Return whether the value of an unfolded line has the type that it declares, or that its property has by default.
+
+    Icalendar refuses a file for one line with an unknown frequency or a duration of more than its calendar, and khal with it.
+    """
     read = parsed_line(line)
     kind = read.params["VALUE"][0].lower() if "VALUE" in read.params else DEFAULT_TYPES.get(read.name, "unknown")
+    if kind == "recur" and not _is_rule(read.value):
+        return False
+    if kind == "duration":
+        return common_duration(read.value.strip().removeprefix("+"), signed=True) is not None
     return kind not in _READERS or _decode(read.name, kind, read.value) is not None
+
+
+def _is_rule(text: str) -> bool:
+    """Return whether a rule has a known frequency, and no unknown parts."""
+    parts = dict(part.strip().upper().partition("=")[::2] for part in text.strip(" ;").split(";"))
+    return parts.get("FREQ") in _FREQUENCIES and parts.keys() <= _RULE_PARTS
 
 
 def from_component(component: Component) -> list[Any]:
     """Return the jCal of a component."""
     return [
         component.name.lower(),
-        [from_line(line) for line in component.lines],
+        [from_line(parsed_line(unescape(line.value)) if line.name == UNPARSED else line) for line in component.lines],
         [from_component(inner) for inner in component.components],
     ]
 

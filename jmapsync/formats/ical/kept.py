@@ -276,7 +276,7 @@ class Writing:
             self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
         for value in components if isinstance(components, list) else ():
             if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone")):
-                lines = list(jcal.to_lines(value))
+                lines = [line if jcal.is_valid(line) else f"{UNPARSED}:{escape(line)}" for line in jcal.to_lines(value)]
                 if lines:
                     self.nested.append(lines)
 

@@ -43,6 +43,7 @@ CAUSES = {
     "bad-period": "The PERIOD of an RDATE has dates (RFC 5545, 3.3.9). We keep the line.",
     "two-rules": "The object has one rule (jscalendarbis, recurrenceRule); a second RRULE, or an EXRULE, is in the file only.",
     "count-until": "The RRULE has COUNT and UNTIL (RFC 5545, 3.3.10 forbids it). It is in the file only.",
+    "floating-exdate": "EXDATE of a series in floating time is in UTC. It is read by its digits; the library reads all as UTC.",
     "no-times": "A VTODO without times and DTSTAMP gets a DTSTAMP, which RFC 5545, 3.6.2 requires. The library takes it for one.",
     "rid-of-other-type": "RECURRENCE-ID is a DATE, DTSTART a time. It is the occurrence of that day; the library adds one.",
 }
@@ -67,7 +68,7 @@ class Difference(NamedTuple):
 
 def occurrences(data: bytes) -> list[str] | None:
     """Return the occurrences of a file in some years; nothing where the library that expands them cannot."""
-    tzp.use_zoneinfo()  # it remembers the VTIMEZONEs of the files before
+    tzp.use(tzp.name)  # it remembers the VTIMEZONEs of the files before
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -139,6 +140,13 @@ def cause_of(data: bytes, *, bare: bool = False) -> str:
         if part.startswith("TODO") and not re.search("^(?:DTSTART|DUE|DTSTAMP)", part, re.MULTILINE):
             causes.append("no-times")
         times = {name: (params, value.strip()) for name, params, value in reversed(_TIMES.findall(part))}
+        if (
+            "DTSTART" in times
+            and times["DTSTART"][0] == ""
+            and "Z" not in times["DTSTART"][1]
+            and "Z" in times.get("EXDATE", "  ")[1]
+        ):
+            causes.append("floating-exdate")
         pairs = [(name, times[name]) for name in ("DTEND", "RECURRENCE-ID") if name in times and "DTSTART" in times]
         causes += [cause for name, other in pairs if (cause := _pair_cause(times["DTSTART"], other, name))]
     return next((cause for cause in CAUSES if cause in causes), "")

@@ -81,13 +81,35 @@ def test_until_of_whole_days_is_written_as_a_date() -> None:
     assert "RRULE:FREQ=DAILY;UNTIL=20260110" in again(data)
 
 
+@pytest.mark.parametrize("line", ["RRULE:", "RRULE:FREQ=SOMETIMES", "DURATION:P999999999999999999W", "DURATION:P9999999D"])
+def test_a_line_for_which_others_refuse_the_file_is_kept_out_of_their_way(line: str) -> None:
+    written = again(file("DTSTART:20260101T100000Z", line))
+    assert line not in written
+    assert f"X-JMAPSYNC-UNPARSED:{line}" in written
+
+
+def test_a_kept_alarm_with_an_invalid_line_does_not_spoil_the_file() -> None:
+    data = file("DTSTART:20260101T100000Z", "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:soon", "END:VALARM")
+    written = again(data)
+    assert "X-JMAPSYNC-UNPARSED:TRIGGER:soon" in written
+    assert "TRIGGER:soon" not in written
+
+
+def test_a_trigger_with_its_sign_inside_is_an_alarm() -> None:
+    data = file("DTSTART:20260101T100000Z", "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER;RELATED=START:PT-2H", "END:VALARM")
+    assert [alert["trigger"]["offset"] for alert in read_calendar(data)[0]["alerts"].values()] == ["-PT2H"]
+    assert "TRIGGER;RELATED=START:-PT2H" in again(data)
+
+
 def test_a_rule_with_escapes_is_read() -> None:
     data = file("DTSTART:20260101T100000Z", r"RRULE:FREQ=WEEKLY\;COUNT=3\;BYDAY=MO\,TU")
     assert read_calendar(data)[0]["recurrenceRule"]["count"] == 3
     assert "RRULE:FREQ=WEEKLY;BYDAY=MO,TU;COUNT=3" in again(data)
 
 
-@pytest.mark.parametrize("exdate", ["EXDATE:20260102T100000Z", "EXDATE;TZID=Europe/Berlin:20260102T100000", "EXDATE:20260102T100000"])
+@pytest.mark.parametrize(
+    "exdate", ["EXDATE:20260102T100000Z", "EXDATE;TZID=Europe/Berlin:20260102T100000", "EXDATE:20260102T100000"]
+)
 def test_an_excluded_occurrence_of_a_series_in_floating_time_is_found_by_its_digits(exdate: str) -> None:
     data = file("DTSTART:20260101T100000", "RRULE:FREQ=DAILY;COUNT=3", exdate)
     assert read_calendar(data)[0]["recurrenceOverrides"] == {"2026-01-02T10:00:00": {"excluded": True}}
