@@ -156,8 +156,8 @@ class OpenAccount(Struct):
             lacks = is_gone or any(one.state in lacking for one in run.report.kinds.values())
             if not self.dry and (client.session_changed or client.session_flawed or lacks):
                 self.ledger.set_note(SESSION, "")
-            if client.session_flawed or is_gone:
-                client.expire_session()  # the next run may be given a sound one under the same state
+            if client.session_flawed or lacks:
+                client.expire_session()  # the next run may be given another one under the same state
         if not self.dry and not run.report.error and not options.disk_only:
             await refresh_seen(self.account, client, full=options.full)
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.app.shared import shared_accounts
+from jmapsync.app.wiring import open_account
+from jmapsync.config import load
+from jmapsync.errors import ExitCode
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import Silent
 from tests.cli.daemons import QUIET, running, wait_for
 
 if TYPE_CHECKING:
@@ -157,6 +165,31 @@ class TestAnAccountThat:
         assert letters(home.path / "Mail.shared/Team/INBOX")
         team.kinds = None
         assert jmapsync("sync").code == 0
+
+    def test_is_shared_again_goes_on_where_the_state_of_the_session_never_changes(
+        self, jmapsync: Command, home: Home, server: DemoServer, team: Account
+    ) -> None:
+        """A daemon keeps one client; on Cyrus only another session shows what is shared."""
+        server.service.dialect = dataclasses.replace(server.service.dialect, fixed_session_state="0")
+        jmapsync("sync")
+        config = load(home.config)
+        [account] = shared_accounts(config.accounts["home"])
+
+        async def run() -> list[ExitCode]:
+            found = []
+            async with open_account(account, config.safety, list(account.kinds.values()), Silent()) as opened:
+                for kinds in (None, frozenset({"contacts"}), frozenset({"contacts"}), None):
+                    team.kinds = kinds
+                    found.append((await opened.run(Options())).worst)
+                server.withdraw("t1")
+                found.append((await opened.run(Options())).worst)
+                server.share(team)
+                found.append((await opened.run(Options())).worst)
+            return found
+
+        suspended, fine = ExitCode.SUSPENDED, ExitCode.IN_SYNC
+        assert asyncio.run(run()) == [fine, suspended, suspended, fine, suspended, fine]
+        assert letters(home.path / "Mail.shared/Team/INBOX")
 
     def test_is_added_appears(self, jmapsync: Command, home: Home, server: DemoServer, team: Account) -> None:
         jmapsync("sync")
