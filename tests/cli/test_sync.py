@@ -217,22 +217,25 @@ class TestAQuarantinedItem:
 
 
 class TestWhatMayNotBeDone:
-    def test_is_undone_and_reported_and_what_was_written_is_a_conflict_copy(
+    def test_waits_where_it_was_written_and_is_named_and_the_rest_is_undone(
         self, jmapsync: Command, home: Home, server: DemoServer
     ) -> None:
+        server.account.deliver(b"Subject: there\r\n\r\nthere\r\n", ["Archive"])
         jmapsync("sync")
-        server.account.set_rights("Archive", mayAddItems=False)
-        file = home.mail / "Archive/new/1.dropped.here"
-        file.write_bytes(b"Subject: hello\n\nhello\n")
+        server.account.set_rights("Archive", mayAddItems=False, mayRemoveItems=False)
+        new = home.mail / "Archive/new/1.dropped.here"
+        new.write_bytes(b"Subject: hello\n\nhello\n")
+        for _ in range(2):
+            done = jmapsync("sync")
+            assert done.code == 3
+            assert 'quarantined: "hello" (Archive/new/1.dropped.here): new here, which the server does not allow' in done.err
+            assert new.exists()
+        for file in (home.mail / "Archive/new").iterdir():
+            file.unlink()
         done = jmapsync("sync")
-        assert done.code == 3
-        assert "home mail: Archive/new/1.dropped.here: new here, which the server does not allow: taken back, " in done.out
-        assert "1 version lost a conflict" in done.err
-        assert not file.exists()
-        assert "Archive/new/1.dropped.here" in jmapsync("conflicts").out
-        assert jmapsync("conflicts", "show", "1").out.replace("\r\n", "\n") == "Subject: hello\n\nhello\n"
-        assert jmapsync("conflicts", "dismiss", "1").code == 0
-        assert jmapsync("sync").code == 0
+        assert done.code == 0
+        assert "deleted here, unchanged on the server, which the server does not allow: taken back" in done.out
+        assert len(list((home.mail / "Archive/new").iterdir())) == 1
 
 
 class TestTheGuard:
