@@ -241,5 +241,5 @@ def _is_of_server(error: JmapsyncError) -> bool:
 def _is_surely_unsent(error: JmapsyncError) -> bool:
     """Return whether a failed request certainly sent nothing."""
     if isinstance(error, RefusedError | MethodError):
-        return error.remedy in {Remedy.HUMAN, Remedy.NEVER}
+        return error.remedy in {Remedy.HUMAN, Remedy.ROOM, Remedy.NEVER}
     return isinstance(error, UnreachedError | RequestError | SignInError)

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
+from jmapsync.kinds import KINDS
 from jmapsync.ledger import Quarantined
 from jmapsync.ledger.codec import encode
 from jmapsync.planner.model import Side
 from jmapsync.sync.item_names import fallback
+from jmapsync.sync.room import needs_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -137,7 +139,8 @@ class Quarantine(Struct):
             return False
         if self.full or problem.seen != seen:
             return True
-        if problem.remedy == Remedy.HUMAN.value or (problem.remedy == Remedy.ROOM.value and not _sends_whole(orders)):
+        reads_quotas = any(needs_room(KINDS[self.kind], order) for order in orders)
+        if problem.remedy == Remedy.HUMAN.value or (problem.remedy == Remedy.ROOM.value and not reads_quotas):
             return not 0 <= self.clock() - problem.last < HOUR
         if problem.remedy == STALE:
             return not 0 <= self.clock() - problem.last < min(HOUR, max(FIRST_PAUSE, problem.last - problem.since))
@@ -226,11 +229,6 @@ class Quarantine(Struct):
         )
         sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
         return "|".join((hashlib.sha256(circumstances.encode()).hexdigest()[:16], *sides))
-
-
-def _sends_whole(orders: Sequence[Order]) -> bool:
-    """Return whether a whole item is to be sent to the server."""
-    return any(order.side is Side.REMOTE and order.source is not None for order in orders)
 
 
 def _item(key: int) -> str:

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.quota import COUNT, OCTETS, Quota, for_types, octets
-from jmapsync.planner.model import Verb
+from jmapsync.kinds import MAIL
+from jmapsync.planner.model import Side, Verb
 from jmapsync.storage.port import Refused
 
 if TYPE_CHECKING:
@@ -22,12 +23,23 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
+    from jmapsync.planner.model import Order
     from jmapsync.storage.port import Remote
     from jmapsync.sync.commit import Work
 
 HOUR = 3600
 _NOTE = "quota:"
 PROBED = "the server refused others for its quota; one is tried first"
+
+
+def needs_room(kind: Kind, order: Order | None) -> bool:
+    """Return whether an order makes something new on the server, for which the quotas are read before.
+
+    An edited message is a new one there; a card, an event or a script that is edited stays what it is.
+    """
+    if order is None or order.side is not Side.REMOTE or order.source is None or not kind.counted:
+        return False
+    return order.verb is Verb.CREATE or kind.name == MAIL.name
 
 
 class _Refusal(Struct):
@@ -105,10 +117,7 @@ class Room:
             self._probing = False
 
     def _needs_room(self, work: Work) -> bool:
-        """Return whether a work makes something new on the server; an edited message is a new one there."""
-        if not self._kind.counted or work.remote is None or not work.sends_body:
-            return False
-        return work.remote.verb is Verb.CREATE or not self._kind.items.mergeable
+        return needs_room(self._kind, work.remote)
 
     async def _read(self) -> None:
         self._quotas = for_types(await self._remote.quotas() or (), self._kind.counted)

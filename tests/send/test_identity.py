@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer
+from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, SetError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.send.deliver import Fate, Sender, Sent
 from jmapsync.storage.jmap.identities import SUBMISSION
 from jmapsync.storage.jmap.submission import Post
-from jmapsync.storage.outbox import Outbox
+from jmapsync.storage.outbox import Outbox, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +127,13 @@ def test_the_identity_is_that_of_the_sender_and_else_that_of_the_from(desk: Desk
         desk.add(sender=sender)
         desk.send()
     assert desk.used() == ["i2", "i3", "i1"]
+
+
+def test_a_server_that_is_full_sent_nothing(desk: Desk) -> None:
+    desk.identities({"email": "demo@example.com"})
+    desk.add()
+    desk.server.faults.set_error.arm(SetError("overQuota"), times=1, only=["EmailSubmission/set"])
+    [reported] = desk.send()
+    assert reported.fate is Fate.REFUSED
+    [waiting] = desk.outbox.entries()
+    assert waiting.stage is Stage.DRAFT

@@ -6,9 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, DemoServer
+from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, DemoServer, SetError
 from jmapsync.demo.dialect import JAMES
+from jmapsync.kinds import CONTACTS, MAIL, SIEVE
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
+from jmapsync.sync.room import needs_room
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import Dialect
     from jmapsync.demo.problems import JsonObject
+    from jmapsync.kinds import Kind
     from jmapsync.sync.report import KindReport
 
 COUNTING = [RFC, CYRUS_312, JAMES]
@@ -264,3 +269,35 @@ def test_a_restore_names_what_does_not_fit_and_restores_the_rest(client: Client)
     client.account.allowance.octets = 5000
     assert client.mirror.restore().report.exit_code == 0
     assert len(client.account.emails) == 3
+
+
+def test_a_change_of_keywords_that_is_refused_for_the_quota_is_tried_every_hour(client: Client) -> None:
+    client.drop("one")
+    client.sync()
+    client.server.faults.set_error.arm(SetError("overQuota"), only=["Email/set"])
+    client.mirror.flag(client.mirror.files("INBOX")[0], "F")
+    assert client.sync().exit_code == 3
+    client.now += 600
+    assert (client.sync().exit_code, client.server.requests.count("Email/set")) == (3, 0)
+    client.server.faults.set_error.disarm()
+    client.now += 3600
+    assert client.sync().exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb", "needs"),
+    [
+        (MAIL, Verb.CREATE, True),
+        (MAIL, Verb.REPLACE, True),
+        (MAIL, Verb.UPDATE, False),
+        (CONTACTS, Verb.CREATE, True),
+        (CONTACTS, Verb.REPLACE, False),
+        (SIEVE, Verb.CREATE, False),
+    ],
+)
+def test_what_makes_something_new_on_the_server_needs_room(kind: Kind, verb: Verb, *, needs: bool) -> None:
+    source = None if verb is Verb.UPDATE else Version("body")
+    order = Order(Side.REMOTE, verb, 1, None, source, NO_TAGS, NOTHING, "")
+    assert needs_room(kind, order) is needs
+    assert not needs_room(kind, replace(order, side=Side.LOCAL))
+    assert not needs_room(kind, None)
