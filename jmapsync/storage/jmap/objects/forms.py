@@ -48,12 +48,18 @@ _OF_TASKS = frozenset({"due", "progress", "percentComplete", "estimatedDuration"
 
 
 def normal(item: Object) -> Object:
-    """Return an object without what is JMAP's own; a blob of it is named by its id until somebody needs it."""
+    """Return an object without what is JMAP's own; a blob of it is named by its id until somebody needs it.
+
+    Alerts that are not in force, because the event has those of its calendar (RFC 8984, 4.5.1), are left out. Those of the calendar
+    are not its own: written into a file they would come back as such.
+    """
     found = {
         name: value
         for name, value in item.items()
         if value is not None and name not in _OWN and not name.startswith(("x-", "jmapsync:"))  # Cyrus: x-href
     }
+    if item.get("useDefaultAlerts") is True:
+        found.pop("alerts", None)
     place = "uri" if found.get("@type") == "Card" or "media" in found else "href"
     return _with_names(found, place)
 
@@ -111,6 +117,13 @@ def _blob_id(value: Any, blobs: Mapping[str, str]) -> str | None:  # noqa: ANN40
     if not isinstance(value, str):
         return None
     return value.removeprefix(BLOB) if value.startswith(BLOB) else blobs.get(value)
+
+
+def with_own_alerts(body: Patch, given: Object) -> Patch:
+    """Return a patch of an event that has the alerts of its calendar so that the alerts that it sets are in force."""
+    if given.get("useDefaultAlerts") is True and any(split(path)[0] == "alerts" for path in body):
+        return {**body, "useDefaultAlerts": False}
+    return body
 
 
 def fitted_patch(patch: Patch, held: Object, now: Object) -> Patch:

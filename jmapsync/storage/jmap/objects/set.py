@@ -21,7 +21,7 @@ from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.create import Creator
-from jmapsync.storage.jmap.objects.forms import fitted_patch
+from jmapsync.storage.jmap.objects.forms import fitted_patch, with_own_alerts
 from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_instances
 from jmapsync.storage.jmap.objects.mailing import Mailing
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
@@ -144,7 +144,7 @@ class ObjectSetter:
         if job.patch:
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
             await self.respect(job, patch, form, now.raw(ref))
-            body = await self._sender.patch(job, patch, form, now.raw(ref))
+            body = with_own_alerts(await self._sender.patch(job, patch, form, now.raw(ref)), now.raw(ref))
             invites = await self._mailing.is_due(order.key, form, apply(form, patch))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
