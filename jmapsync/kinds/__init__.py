@@ -6,11 +6,18 @@ a table of the configuration (config.values). `tests/test_kinds.py` says what is
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.planner.model import Rules, Side
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 Needed = tuple[frozenset[str], ...]
 """The rights that an operation in a container needs: one of each set."""
 _ADD, _REMOVE = frozenset({"mayAddItems"}), frozenset({"mayRemoveItems"})
@@ -148,6 +155,15 @@ SIEVE = Kind(
     containers=Rules(kind="scripts", homeless=True, keeps_loser=False),
     rights=RightNames(read="", add=(), remove=(), edit=(), delete=()),  # RFC 9661 has none but that of the account
 )
+
+
+def rights_in_words(names: Iterable[str]) -> str:
+    """Return names of rights in words.
+
+    >>> rights_in_words(["mayWriteAll", "mayDelete"])
+    'delete, write all'
+    """
+    return ", ".join(sorted(_HUMP.sub(" ", name.removeprefix("may")).lower() for name in names))
 
 
 KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS, SIEVE)}

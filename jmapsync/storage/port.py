@@ -92,6 +92,8 @@ class Folder(Struct, frozen=True):
     """#RRGGBB, of an address book or calendar."""
     default: bool = False
     """On the server: whether it is the address book or calendar that new items go to (`isDefault`)."""
+    shares: frozenset[str] | None = None
+    """On the server: whom it is shared with and for what, in words; None where the server does not say."""
     bare: bool = False
     """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
 

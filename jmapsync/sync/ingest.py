@@ -20,6 +20,7 @@ from jmapsync.ledger.notes import GONE
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 from jmapsync.storage.port import Learnt, SameFolders, Trouble
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
+from jmapsync.sync.sharing import changes_of_rights, changes_of_shares
 from jmapsync.sync.unpaired_containers import Waiting
 
 if TYPE_CHECKING:
@@ -155,11 +156,12 @@ class Ingester(Struct):
         for folder in page.folders:
             if folder.default:
                 self.ledger.set_note(note_of(DEFAULT, self.kind.name), folder.ref)
-        rights = {
-            ref: held
-            for ref, held in json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}").items()
-            if ref not in gone
-        }
+        before: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
+        mirrored = [folder for folder in page.folders if folder.ref in self.context.keys]
+        if self.kind.items.mergeable:
+            self.scope.messages += changes_of_rights(self.kind, mirrored, before)
+            self.scope.messages += changes_of_shares(self.kind, self.ledger, mirrored, gone)
+        rights = {ref: held for ref, held in before.items() if ref not in gone}
         rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
         self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
 

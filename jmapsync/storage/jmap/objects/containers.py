@@ -14,6 +14,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call
+from jmapsync.kinds import rights_in_words
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.decoding import UNREADABLE as MALFORMED
 from jmapsync.storage.jmap.set import set_container
@@ -133,7 +134,8 @@ class ContainerReader:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
         color = as_rgb(str(raw.get("color") or "")) if self._reader.dialect.colored else ""
         default = raw.get("isDefault") is True or (self._reader.dialect.raw and raw["id"] == DEFAULT)
-        return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default)
+        shares = _shares(raw, rights)
+        return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default, shares=shares)
 
 
 async def containers_with_rights(client: Client, account: Account, dialect: Dialect) -> list[tuple[str, frozenset[str] | None]]:
@@ -196,6 +198,15 @@ def _flaw(raw: dict[str, Any]) -> str:
     if not isinstance(raw.get("isDefault", False), bool | None):
         return "the server's isDefault of it is malformed"
     return ""
+
+
+def _shares(raw: dict[str, Any], rights: frozenset[str]) -> frozenset[str] | None:
+    """Return whom a container is shared with, and for what; None where the user is not shown it (RFC 9670: null)."""
+    given = raw.get("shareWith")
+    if not isinstance(given, dict):
+        return frozenset() if "shareWith" in raw and rights & {"mayShare", "mayAdmin"} else None
+    held = {who: [name for name, value in one.items() if value is True] for who, one in given.items() if isinstance(one, dict)}
+    return frozenset(f"{who} ({rights_in_words(names)})" for who, names in held.items() if names)
 
 
 def as_rgb(color: str) -> str:
