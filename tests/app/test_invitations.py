@@ -191,7 +191,7 @@ def test_without_the_key_an_answer_stays_with_the_user(make: Callable[..., Desk]
     assert (event["participants"]["me"]["participationStatus"], desk.mailed) == ("accepted", [])
 
 
-def test_an_answer_where_the_calendar_allows_none_is_taken_back(make: Callable[..., Desk]) -> None:
+def test_an_answer_where_the_calendar_allows_none_is_not_sent(make: Callable[..., Desk]) -> None:
     desk = make()
     invite(desk)
     rights = dict.fromkeys(("mayWriteAll", "mayWriteOwn", "mayRSVP"), False) | {"mayUpdatePrivate": True}
