@@ -23,10 +23,10 @@ MESSAGES = 2_000
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A home whose account takes about 10 seconds to pull."""
+def environment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """A home whose account takes about 10 seconds to pull, unless it is to have fewer messages."""
     server = DemoServer(user="alice", password="geheim")
-    server.account.populate(MESSAGES, mailboxes=["INBOX"], size=5_000)
+    server.account.populate(getattr(request, "param", MESSAGES), mailboxes=["INBOX"], size=5_000)
     with server:
         config = tmp_path / ".config/jmapsync/config.toml"
         config.parent.mkdir(parents=True)
@@ -77,6 +77,7 @@ def test_ctrl_c_restores_the_terminal(environment: dict[str, str]) -> None:
         assert not _shows(screen, "Traceback|interrupted")
 
 
+@pytest.mark.parametrize("environment", [10], indirect=True)
 def test_no_color_is_honoured(environment: dict[str, str]) -> None:
     subprocess.run([*PROGRAM, "sync"], env=environment | {"PATH": "/usr/bin"}, check=True, capture_output=True)
     for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
