@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -506,3 +508,29 @@ class TestIncludedFiles:
         assert caught.value.problems == [
             f"{second}:5: path {second.parent}/mail-a/b overlaps the path of [accounts.a.mail] in {first}"
         ]
+
+    def test_each_pair_of_roots_that_contain_each_other_is_reported(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        roots = ["x/a/b/c", "x/a", "x/ab", "x/a-b", "x/a/b", "x"]
+        more("a.toml", "".join(OTHER.format(f"n{number}").replace(f"mail-n{number}", root) for number, root in enumerate(roots)))
+        with pytest.raises(ConfigError) as caught:
+            load(write('include = ["conf.d/*.toml"]\n'))
+        found = [re.findall(r"accounts.n(\d)|toml:(\d+):", one)[::-1] for one in caught.value.problems]
+        # Lines 5, 10, ... are those of the paths of n0, n1, ...
+        assert [(one, int(line) // 5 - 1) for (one, _), (_, line) in ((pair[0], pair[1]) for pair in found)] == [
+            ("0", 1),
+            ("0", 4),
+            ("1", 4),
+            ("0", 5),
+            ("1", 5),
+            ("2", 5),
+            ("3", 5),
+            ("4", 5),
+        ]
+
+    def test_a_thousand_accounts_are_read_in_a_moment(self, write: Write, more: Callable[[str, str], Path]) -> None:
+        for number in range(1000):
+            more(f"{number}.toml", OTHER.format(f"n{number}"))
+        path = write('include = ["conf.d/*.toml"]\n')
+        began = time.process_time()
+        assert len(load(path).accounts) == 1000
+        assert time.process_time() - began < 5

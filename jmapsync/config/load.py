@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,16 @@ from jmapsync.config.values import TIMEOUT, AccountConfig, Config, DaemonConfig,
 from jmapsync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jmapsync.config.lines import Key
     from jmapsync.config.reader import Reader
 
 _MAIN_ONLY = frozenset({"include", "state_dir", "daemon", "safety", "hooks", "network"})
 """What stands in the configuration file itself, not in one that it includes."""
+
+_MOST_ABOVE = 20
+"""Roots that contain another one, of which errors are reported for that one."""
 
 
 def default_path() -> Path:
@@ -143,11 +147,27 @@ def _check_roots(accounts: dict[str, AccountConfig], state: Path, homes: dict[st
             note(key, f"path {root} is or contains your home directory; choose another directory")
         elif state.is_relative_to(root) or root.is_relative_to(state):
             note(key, f"path {root} and the state directory {state} overlap")
-    for (one, mine), (other, theirs) in combinations(roots, 2):
+    for (one, mine), (other, theirs) in _overlapping(roots):
         if mine == theirs:
             note(other, f"path {theirs} is already the path of [{'.'.join(one[:3])}]{_elsewhere(one, other, homes)}")
-        elif mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
+        else:
             note(other, f"path {theirs} overlaps the path of [{'.'.join(one[:3])}]{_elsewhere(one, other, homes)}")
+
+
+def _overlapping(roots: Sequence[tuple[Key, Path]]) -> list[tuple[tuple[Key, Path], tuple[Key, Path]]]:
+    """Return the pairs of roots of which one contains the other, in the order of the configuration.
+
+    Sorted by their parts, all paths below another one follow it directly: a configuration may have thousands of roots.
+    """
+    pairs: list[tuple[int, int]] = []
+    above: list[int] = []
+    for number in sorted(range(len(roots)), key=lambda one: (roots[one][1].parts, one)):
+        parts = roots[number][1].parts
+        while above and parts[: len(roots[above[-1]][1].parts)] != roots[above[-1]][1].parts:
+            above.pop()
+        pairs += [(min(one, number), max(one, number)) for one in above[-_MOST_ABOVE:]]
+        above.append(number)
+    return [(roots[one], roots[other]) for one, other in sorted(pairs)]
 
 
 def _elsewhere(one: Key, other: Key, homes: dict[str, SourceFile]) -> str:
