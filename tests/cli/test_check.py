@@ -26,6 +26,17 @@ class TestAServerThatAnswers:
         assert ["INBOX", "6", "4", "inbox"] in lines
         assert ["Lists/python", "2", "1"] in lines
 
+    def test_says_which_calendars_other_programs_do_not_show(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        server.account.calendars.create_collection("Old", isVisible=False)
+        server.account.calendars.create_collection("Team", isSubscribed=False)
+        home.configure(more='[accounts.home.calendars]\npath = "~/.calendars"\n')
+        done = jmapsync("check")
+        assert "Old (hidden)" in done.out
+        assert "Team (not subscribed)" in done.out
+        assert "no invitations and no answers are mailed (send_invitations = false)\n" in done.out
+        home.configure(more='[accounts.home.calendars]\npath = "~/.calendars"\nsend_invitations = true\n')
+        assert "the server mails the participants of events that you change (send_invitations = true)\n" in jmapsync("check").out
+
     def test_lists_address_books_and_calendars(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         server.account.contacts.create_collection("Family")
         home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n\n[accounts.home.calendars]\npath = "~/.calendars"\n')

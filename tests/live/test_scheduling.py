@@ -194,3 +194,28 @@ def edit_answer(file: Path, answer: str) -> None:
     value = rest.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
     lines[at] = f"{before}PARTSTAT={answer}{value}"
     file.write_bytes("\r\n".join(lines).encode())
+
+
+def test_an_event_keeps_the_alerts_of_its_calendar_until_it_gets_an_alarm_of_its_own(stage: Stage) -> None:
+    alice = stage.alice
+    alert = {"@type": "Alert", "trigger": {"@type": "OffsetTrigger", "offset": "-PT15M"}, "action": "display"}
+    using = [CORE, CALENDARS]
+    [calendar] = alice.jmap.call([("Calendar/get", {})], using)[0]["list"][:1]
+    alice.jmap.call([("Calendar/set", {"update": {calendar["id"]: {"defaultAlertsWithTime": {"a": alert}}}})], using)
+    event = {"uid": "talk", "title": "Talk", "start": "2037-01-02T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H"}
+    new = {"e": {**event, "calendarIds": {calendar["id"]: True}, "useDefaultAlerts": True}}
+    alice.jmap.call([("CalendarEvent/set", {"create": new})], using)
+    alice.sync()
+    file = alice.pim.file("calendars", "talk")
+    assert "VALARM" not in file.read_text()
+    change(file, "SUMMARY:Talk", "SUMMARY:Speech")
+    alice.sync()
+    assert [(one["title"], one["useDefaultAlerts"]) for one in alice.events()] == [("Speech", True)]
+    alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT"
+    change(alice.pim.file("calendars", "talk"), "END:VEVENT", alarm)
+    alice.sync()
+    [found] = alice.events()
+    alerts = found["alerts"]
+    assert isinstance(alerts, dict)
+    assert (found["useDefaultAlerts"], [one["trigger"]["offset"] for one in alerts.values()]) == (False, ["-PT5M"])
+    assert alice.pim.file("calendars", "talk").read_text().count("BEGIN:VALARM") == 1

@@ -145,9 +145,13 @@ async def containers_with_rights(client: Client, account: Account, dialect: Dial
     get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
     using = (await client.session()).using(*dialect.using, account=account)
     answer = (await client.call([get], using=using)).get(get)
-    return [
-        (str(one.get("name") or one.get("id")), stated_rights(one)) for one in answer.get("list") or () if isinstance(one, dict)
-    ]
+    return [(_label(one), stated_rights(one)) for one in answer.get("list") or () if isinstance(one, dict)]
+
+
+def _label(raw: dict[str, Any]) -> str:
+    """Return the name of an address book or calendar, and why other programs do not show it: it is mirrored all the same."""
+    hidden = [what for name, what in (("isSubscribed", "not subscribed"), ("isVisible", "hidden")) if raw.get(name) is False]
+    return str(raw.get("name") or raw.get("id")) + (f" ({', '.join(hidden)})" if hidden else "")
 
 
 def stated_rights(raw: dict[str, Any]) -> frozenset[str] | None:
