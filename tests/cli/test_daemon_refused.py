@@ -84,3 +84,16 @@ def test_a_home_whose_name_is_not_utf_8_silences_neither_watchdog_nor_status(
         os.rename(home.path / "Elsewhere", home.mail)
         flag(welcome(home), "FRS")
         wait_for(lambda: FLAGGED in remote_keywords(server))
+
+
+def test_what_waits_for_room_is_sent_once_another_client_makes_some(home: Home, server: DemoServer, jmapsync: Command) -> None:
+    home.configure(more=QUIET)
+    with running(home):
+        rest(server)
+        server.account.allowance.messages = len(server.account.emails)
+        (home.mail / "INBOX/new/1.x.y").write_bytes(b"Subject: one too many\n\nbody\n")
+        wait_for(lambda: "waits for room on the server" in jmapsync("status").out)
+        assert server.requests.count("Email/import") == 0
+        server.account.destroy(min(server.account.emails))
+        wait_for(lambda: any(b"one too many" in server.account.raw(email) for email in list(server.account.emails)))
+        wait_for(lambda: "waits for room" not in jmapsync("status").out)

@@ -83,6 +83,18 @@ class TestStatus:
         assert jmapsync("sync").code == 0
         assert jmapsync("status").code == 0
 
+    def test_names_a_card_that_waits_for_room(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n')
+        jmapsync("sync")
+        full = {"id": "q", "name": "cards", "resourceType": "count", "used": 5, "hardLimit": 5, "types": ["ContactCard"]}
+        server.account.allowance.shown = [full]
+        [folder, *_] = (one for one in (home.path / ".contacts").iterdir() if one.is_dir())
+        (folder / "new.vcf").write_text("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:new\r\nFN:New\r\nEND:VCARD\r\n")
+        assert jmapsync("sync").code == 3
+        assert "waits for room on the server: 0 are left, 5 of 5 used (100%) (cards)" in jmapsync("status").out
+        server.account.allowance.shown = [{**full, "hardLimit": 6}]
+        assert jmapsync("sync").code == 0
+
     def test_names_folders_that_are_left_out_by_now(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         home.configure(mail='exclude = ["Lists"]')
