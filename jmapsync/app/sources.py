@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from jmapsync.backup.selection import Selection
-from jmapsync.config import MailConfig
+from jmapsync.config import MailConfig, SieveConfig
 from jmapsync.errors import ConfigError
 from jmapsync.formats.flags import parse_name
 from jmapsync.formats.names import KEPT
@@ -96,7 +96,7 @@ def _within(config: KindConfig, path: Path, parts: tuple[str, ...], *, is_mirror
         config = replace(config, path=config.path / KEPT, layout="nested")
         parts, is_mirror = parts[1:], False
     if not isinstance(config, MailConfig):
-        if len(parts) > 1:
+        if len(parts) > 1 or (parts and isinstance(config, SieveConfig)):
             return Source(config, Selection(files=frozenset({("/".join(parts[:-1]), parts[-1])})), is_mirror)
         return Source(config, Selection(folders=frozenset({"/".join(parts)})), is_mirror)
     is_file = not os.path.isdir(path)

@@ -164,7 +164,7 @@ class Restorer:
     def _label(self, record: Record, places: Sequence[Place]) -> str:
         """Return where an item lies, which is how people know it."""
         for place in places:
-            return f"{self._paths.get(place.folder, '')}/{place.sub}{'/' if place.sub else ''}{place.name}{place.info}"
+            return f"{self._paths.get(place.folder, '')}/{place.sub}{'/' if place.sub else ''}{place.name}{place.info}".lstrip("/")
         return record.name
 
     def _is_meant(self, places: Sequence[Place]) -> bool:

@@ -173,8 +173,9 @@ class Verifier(Struct):
 
     def _messages(self, records: Sequence[Record], places: dict[int, list[Place]], expected: dict[int, str]) -> None:
         for record in records:
-            wanted = expected.get(record.key, record.digest)
-            if record.digest != wanted:
+            mirrored = record.digest if self.channel.mail.by_content or record.local is None else record.local.body
+            wanted = expected.get(record.key, mirrored)
+            if mirrored != wanted:
                 self._differs(self._label(record), "the server's bytes are not those that were mirrored")
             read: dict[int, str | None] = {}
             for place in places.get(record.key, ()):
@@ -223,7 +224,7 @@ class Verifier(Struct):
 
     def _file(self, place: Place) -> str:
         sub = f"{place.sub}/" if place.sub else ""
-        return f"{self._paths.get(place.folder, '')}/{sub}{place.name}{place.info}"
+        return f"{self._paths.get(place.folder, '')}/{sub}{place.name}{place.info}".lstrip("/")
 
     def _names(self, homes: frozenset[int]) -> str:
         return ", ".join(sorted(self._paths.get(home, str(home)) for home in homes))

@@ -8,6 +8,7 @@ import pytest
 
 from jmapsync.storage.port import Stale, Success
 from tests.storage.sides import SILENCE, DrivenMail, DrivenMaildir, DrivenObjects, DrivenSide, DrivenVdir, News
+from tests.storage.sides_of_scripts import DrivenScriptFiles, DrivenScripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ SIDES: dict[str, Callable[[Any], DrivenSide]] = {
     "contacts": lambda _: DrivenObjects("contacts", "rfc"),
     "events": lambda _: DrivenObjects("calendars", "rfc"),
     "events of stalwart": lambda _: DrivenObjects("calendars", "stalwart"),
+    "script files": DrivenScriptFiles,
+    "scripts": lambda _: DrivenScripts("rfc"),
+    "scripts of cyrus": lambda _: DrivenScripts("cyrus312"),
 }
 
 

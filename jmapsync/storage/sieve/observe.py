@@ -23,7 +23,7 @@ from jmapsync.storage.port import DiskItems, Seen, Trouble
 from jmapsync.storage.sieve.link import Link, read_link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from jmapsync.ledger.record import Record
@@ -119,16 +119,26 @@ class ScriptScan(Struct):
             self._frozen |= {place.key for place in places.values()}
             places.clear()
         for place in list(places.values()):
-            record = self._records.get(place.key)
-            alike = [
-                one for one in read.values() if record is not None and record.local is not None and one.body == record.local.body
-            ]
-            if len(alike) == 1:
-                self._rename(place, alike[0].entry, alike[0].form)
-                del places[place.name], read[alike[0].entry.name]
+            if (moved := self._moved_to(place, read)) is not None:
+                self._readings[place.key] = moved
+                self._rename(place, moved.entry, moved.form)
+                del places[place.name], read[moved.entry.name]
         for reading in read.values():
             self._take_new(reading)
         return list(places.values())
+
+    def _moved_to(self, place: Place, read: Mapping[str, Reading]) -> Reading | None:
+        """Return the file that a script lies in whose own is gone, among those that nobody knows.
+
+        It has the script's name on the server, as after a rename that a killed run did not record, or alone the script's content.
+        """
+        record = self._records.get(place.key)
+        if record is None or record.local is None:
+            return None
+        theirs = key_of(name_for(record.remote.tags)) if record.remote is not None else ""
+        named = [one for one in read.values() if stem_of(one.entry.name) == theirs]
+        alike = [one for one in read.values() if one.body == record.local.body]
+        return next((some[0] for some in (named, alike) if len(some) == 1), None)
 
     def _rename(self, place: Place, entry: Entry, form: Form) -> None:
         self._old_names[place.name] = place.key
@@ -202,7 +212,7 @@ class ScriptScan(Struct):
             return
         why, file = self.link.why, self.link.file
         keys = {place.name: key for key, place in self._places.items()}
-        key = keys.get(file) or self._old_names.get(file)
+        key = keys.get(file) or self._old_names.get(file) or self._left_behind()
         fresh = any(reading.entry.name == file for reading in self._fresh.values())
         if not why and key is None and not fresh:
             why = f"it leads to {file}, which is not there or cannot be read"
@@ -216,6 +226,14 @@ class ScriptScan(Struct):
             self.active = key
         if self.overruled:
             self._found.problems.append(Trouble(LINK, _OVERRULED))
+
+    def _left_behind(self) -> int | None:
+        """Return the script whose file was renamed in an earlier run that died before it moved the link, which leads to nothing."""
+        for key in self._places:
+            version = self._records[key].local
+            if version is not None and version.untidy and ACTIVE in version.tags:
+                return key
+        return None
 
     # what is new
 

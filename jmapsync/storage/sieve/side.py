@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.message import Form, Measure, measure, to_wire
-from jmapsync.formats.scripts import ACTIVE, HOME, SUFFIX
+from jmapsync.formats.scripts import ACTIVE, HOME, SUFFIX, is_script, key_of, name_for, stem_of
 from jmapsync.kinds import SIEVE
 from jmapsync.ledger.rows import FolderRow
 from jmapsync.opening import open_regular
@@ -73,7 +73,22 @@ class ScriptFiles:
                 return any(place.state == state for place in known.places_in(self._home))
 
             recover(os.fspath(self.root), SUFFIX, is_known, self._token)
+            self._finish_renames(known)
         return learnt
+
+    def _finish_renames(self, known: Known) -> None:
+        """Take the old name from files that a killed run also gave the name which their script has on the server."""
+        with contextlib.suppress(OSError):
+            places = {place.ino: place for place in known.places_in(self._home)}
+            records = known.records([place.key for place in places.values()])
+            for entry in [one for one in os.scandir(self.root) if is_script(one.name)]:
+                place = places.get(entry.inode())
+                record = records.get(place.key) if place is not None else None
+                if place is None or record is None or record.remote is None or entry.name == place.name:
+                    continue
+                old, wanted = self.root / place.name, key_of(name_for(record.remote.tags))
+                if stem_of(entry.name) == wanted != stem_of(place.name) and os.path.samestat(os.lstat(old), os.lstat(entry.path)):
+                    old.unlink()
 
     def _load(self, known: Known) -> None:
         self._known = known
@@ -116,18 +131,26 @@ class ScriptFiles:
             self._writer.link = scan.link if not scan.link.why else None
         return seen
 
-    def is_agreed(self, ref: str) -> bool:
+    def may_activate(self, key: int, now: str) -> bool:
+        """Return whether a script may take the place of the one of this id on the server, of none where it is empty.
+
+        It may where that one is active by agreement; else it may not for the rest of the run, and the next scan says so.
+        """
+        if key not in self._overruled and not self._is_agreed(now):
+            self._overruled.add(key)
+        return key not in self._overruled
+
+    def _is_agreed(self, ref: str) -> bool:
         """Return whether both sides last agreed that the script of this id on the server is active; with no id, that none is."""
         if self._known is None or self._scan is None:
             return False
+        agreed = self._scan.agreed
+        if agreed is not None and (one := self._known.records([agreed]).get(agreed)) is not None:
+            agreed = None if one.base is None and one.local is not None else agreed  # a restore takes it for new
         record = self._known.by_ref(SIEVE.items.kind, [ref]).get(ref) if ref else None
-        if self._scan.agreed is not None or not ref:
-            return self._scan.agreed == (record.key if record is not None else None)
+        if agreed is not None or not ref:
+            return agreed == (record.key if record is not None else None)
         return record is not None and record.base is not None and ACTIVE in record.base.remote.tags  # it has no file any more
-
-    def overrule(self, key: int) -> None:
-        """Let a script not be activated in this run, although the link leads to it; the next scan says so."""
-        self._overruled.add(key)
 
     def is_off(self) -> bool:
         """Return whether the disk was seen to want no script to be active."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec.structs import replace
+
 from jmapsync.errors import Remedy
+from jmapsync.formats.message import digest_of
 from jmapsync.formats.script_lexer import includes
 from jmapsync.formats.scripts import ACTIVE, name_for, names_in
 from jmapsync.jmap.blobs import upload
@@ -41,11 +44,8 @@ _LONGEST = 2000
 class Wish(Protocol):
     """What the disk side knows of the active script."""
 
-    def is_agreed(self, ref: str) -> bool:
-        """Return whether both sides last agreed that this script of the server is active; with no id, that none is."""
-
-    def overrule(self, key: int) -> None:
-        """Let a script not be activated, because the server's active script was changed too."""
+    def may_activate(self, key: int, now: str) -> bool:
+        """Return whether a script may take the place of the one of this id, of none where it is empty, as the active one."""
 
     def is_off(self) -> bool:
         """Return whether the disk wants no script to be active."""
@@ -72,6 +72,8 @@ class ScriptSetter:
         """What the server held before, by id."""
         self._ids: dict[int, str] = {}
         """The id of each script that was created or changed, by key."""
+        self._wrote: dict[int, str] = {}
+        """The digest of what was sent, by key."""
         self._named_as_others: set[int] = set()
         """Keys of scripts that could not be given a name because another one has it."""
 
@@ -153,7 +155,7 @@ class ScriptSetter:
 
     async def _make(self, job: Job, name: str, data: bytes) -> None:
         limit = self._scripts.limit("maxNumberScripts")
-        if limit and len(self._now) + len(self._ids) >= limit:
+        if limit and len({*self._now, *self._ids.values()}) >= limit:
             raise _RefusedError(Refused(job.order.key, f"the server keeps at most {limit} scripts", Remedy.HUMAN))
         if any(one.label == name for one in self._now.values()):
             raise _RefusedError(Stale(job.order.key, "the server has another script of this name by now"))
@@ -185,6 +187,7 @@ class ScriptSetter:
     async def _validated(self, job: Job, data: bytes) -> str:
         """Upload a script and return its blob id once the server says that it is valid."""
         kept = await upload(self._scripts.client, self._scripts.account.id, data, MEDIA_TYPE)
+        self._wrote[job.order.key] = digest_of(data)
         why = await validate(self._scripts, kept.blob_id)
         if why:
             raise _RefusedError(Refused(job.order.key, f"the server does not accept the script: {why}", Remedy.NEVER))
@@ -212,13 +215,11 @@ class ScriptSetter:
         for job in jobs:
             order = job.order
             if ACTIVE in order.tags and ACTIVE not in (order.expect.tags if order.expect is not None else NO_TAGS):
-                if self._wish.is_agreed(now):
+                if self._wish.may_activate(order.key, now):
                     await self._attempt(job, receipts, self._activate_one)
                     if order.key not in receipts:
                         return
-                    continue
-                self._wish.overrule(order.key)
-                if order.verb is not Verb.CREATE:
+                elif order.verb is not Verb.CREATE:
                     receipts[order.key] = Stale(order.key, _OTHER)
         for job in jobs:
             if ACTIVE in job.order.removed_tags and job.order.key not in receipts:
@@ -258,7 +259,8 @@ class ScriptSetter:
         """Read what the server holds now of what was written: only that is what both sides agree on."""
         if not jobs:
             return
-        found = {one.id: one for one in (await self._scripts.some(sorted({self._ids[job.order.key] for job in jobs}))).items}
+        answer = await self._scripts.some(sorted({self._ids[job.order.key] for job in jobs}))
+        found = {one.id: one for one in answer.items}
         failed = await self._scripts.read(found.values())
         for job in jobs:
             key, script = job.order.key, found.get(self._ids[job.order.key])
@@ -266,6 +268,9 @@ class ScriptSetter:
                 receipts[key] = Stale(key, "the server does not give what was written")
                 continue
             version, size = self._version(script), self._scripts.known[script.id].size
+            wrote = self._wrote.get(key) or (job.order.expect.body if job.order.expect is not None else version.body)
+            if answer.state != self._state and version.body != wrote:
+                version = replace(version, body=wrote, sense=wrote)  # somebody edited it since: the next listing shows that
             made = job.order.verb is Verb.CREATE
             receipts[key] = Created(key, version, script.id, size) if made else Done(key, version)
 

@@ -1,0 +1,84 @@
+"""Sieve scripts: worlds at random, deaths at any step, on servers of several kinds."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.sim.fate import DiedError, Fate
+from tests.sim.scripts import DIALECTS, WORD, ScriptWorld, Somebody
+from tests.sim.world import scratch
+
+NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
+SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "200")) if NIGHT else 2)
+FIRST = int(os.environ.get("JMAPSYNC_SEED", "0"))
+STRIDE = 1 if NIGHT else 23
+ACTS = 6
+
+
+def begin(base: object, dialect: str) -> ScriptWorld:
+    """Return a world in which both sides agreed once, and then both did everything that they can."""
+    world = ScriptWorld(base, dialect)  # type: ignore[arg-type]
+    store = world.store
+    for name in ("active", "edited", "theirs", "gone"):
+        store.add(name, f"# {name}\r\nkeep;\r\n", active=name == "active")
+    world.sync_until_quiet()
+    (world.root / "edited.sieve").write_bytes(b"# edited here\nstop;\n")
+    store.rename("edited", "renamed")
+    store.edit("theirs", "# theirs\r\nstop;\r\n")
+    (world.root / "theirs.sieve").write_bytes(b"# mine\nstop;\n")
+    (world.root / "gone.sieve").unlink()
+    (world.root / "new.sieve").write_bytes(b"# new\nstop;\n")
+    (world.root / "active").unlink()
+    (world.root / "active").symlink_to("new.sieve")
+    (world.root / "active.sieve").rename(world.root / "former.sieve")
+    return world
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_death_at_any_step_changes_no_end(dialect: str) -> None:
+    with scratch() as base:
+        world = begin(base, dialect)
+        fate = Fate()
+        world.sync(fate)
+        world.sync_until_quiet()
+        world.assert_same()
+        expected, most = world.picture(), fate.steps
+        assert (set(world.files), world.link) == ({"former", "renamed", "theirs", "new"}, "new")
+        assert world.conflict_copies() == [b"# mine\r\nstop;\r\n"]
+    for step in range(1 + DIALECTS.index(dialect) * STRIDE // 4, most + 1, STRIDE):
+        with scratch() as base:
+            world = begin(base, dialect)
+            fate = Fate(step)
+            with pytest.raises(DiedError):
+                world.sync(fate)
+            world.sync_until_quiet()
+            assert world.picture() == expected, f"died at {step}, {fate.trace[-1]}"
+            assert set(world.conflict_copies()) == {b"# mine\r\nstop;\r\n"}, f"died at {step}, {fate.trace[-1]}"
+            assert (world.sync().to_server.total, world.requests) == (0, 1)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_acts_on_both_sides_and_deaths_lose_nothing(dialect: str, seed: int) -> None:
+    with scratch() as base:
+        world = ScriptWorld(base, dialect)
+        somebody = Somebody(world, FIRST + seed)
+        somebody.populate()
+        world.sync_until_quiet()
+        for _ in range(3):
+            for _ in range(somebody.chance.randrange(1, ACTS)):
+                somebody.act()
+            try:
+                world.sync(Fate(somebody.chance.randrange(1, 400)))
+            except DiedError:
+                somebody.acts.append("died")
+        world.sync()
+        somebody.fix_link()
+        world.sync_until_quiet(allow_deletes=True)
+        world.assert_same()
+        assert world.leftovers() == []
+        held = [*world.files.values(), *world.conflict_copies()]
+        kept = {word for data in held for word in WORD.findall(data.decode())}
+        assert somebody.safe <= kept, (somebody.safe - kept, somebody.acts)
