@@ -8,7 +8,6 @@ from jmapsync.formats.contentline import escape, unescape, write_params
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
 from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
-from jmapsync.formats.ical.lines import UNPARSED, parsed_line
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
@@ -99,7 +98,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
         elif name in _LINES:
             _LINES[name](reading, line)
         elif name != "UID":
-            reading.keep(parsed_line(unescape(line.value)) if name == UNPARSED else line)
+            reading.keep(line)
         elif "uid" not in reading.item and unescape(line.value).strip():
             reading.set("uid", unescape(line.value), line)
     if "uid" not in reading.item:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from jmapsync.formats.contentline import Line, Params, escape, unescape, write_params
 from jmapsync.formats.ical import jcal
-from jmapsync.formats.ical.lines import UNPARSED
+from jmapsync.formats.ical.lines import UNPARSED, parsed_line
 from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import follow, join, split
 
@@ -91,7 +91,9 @@ class Reading:
         self._jsprops: list[Line] = []
 
     def keep(self, line: Line) -> None:
-        """Keep a line without a counterpart."""
+        """Keep a line without a counterpart; one that was out of the way of other programs as the line that it is."""
+        if line.name == UNPARSED:
+            line = parsed_line(unescape(line.value))
         self._properties.append(jcal.from_line(line))
 
     def kept_zones(self, name: Callable[[str], str]) -> set[str]:

@@ -93,6 +93,8 @@ def test_a_kept_alarm_with_an_invalid_line_does_not_spoil_the_file() -> None:
     written = again(data)
     assert "X-JMAPSYNC-UNPARSED:TRIGGER:soon" in written
     assert "TRIGGER:soon" not in written
+    good = file("DTSTART:20260101T100000Z", "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT1H", "DURATION:long", "END:VALARM")
+    assert "X-JMAPSYNC-UNPARSED:DURATION:long" in again(good)
 
 
 def test_a_trigger_with_its_sign_inside_is_an_alarm() -> None:
