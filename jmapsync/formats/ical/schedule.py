@@ -85,8 +85,10 @@ def _beside_end(start: Moment, times: Times, source: Source) -> Moment:
 
     A date beside an end at 23:59 stays one: programs write so of whole days.
     """
+    if start.form != "date" and (start.form, start.zone, start.tzid) != ("local", None, None):
+        return start
     end = read_moment(times["DTEND"][0], source)
-    if end is None or (start.form != "date" and (start.form, start.zone, start.tzid) != ("local", None, None)):
+    if end is None:
         return start
     if start.form == "date":
         if end.form == "date" or end.local.endswith((MIDNIGHT, *_LAST_MINUTE)):
