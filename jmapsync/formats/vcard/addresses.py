@@ -129,6 +129,9 @@ def _read_place(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
     made.append((line, address))
 
 
+_OFFSET_ZONE = re.compile(r"Etc/GMT([+-])(\d\d?)")
+
+
 def write_address(draft: Draft, key: str, address: Object) -> None:
     """Write an address: one ADR line; in vCard 3.0 also LABEL, or GEO and TZ if it has nothing else."""
     structured = write_components(address, ADDRESS, short=not draft.four) if "components" in address else None
@@ -181,4 +184,6 @@ def _write_place(draft: Draft, key: str, address: Object, group: str) -> None:
     if len(pair) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
         draft.add(Line("GEO", ";".join(pair), params, group), "addresses", key)
     if isinstance(zone, str) and zone:
-        draft.add(Line("TZ", escape(zone), params, group), "addresses", key)
+        offset = _OFFSET_ZONE.fullmatch(zone)  # an offset is the default of 3.0 (RFC 2426, 3.4.1)
+        text = escape(zone) if offset is None else f"{'+-'[offset[1] == '+']}{int(offset[2]):02}:00"
+        draft.add(Line("TZ", text, params, group), "addresses", key)

@@ -121,6 +121,11 @@ def test_an_address_has_seven_fields_and_its_label_a_line() -> None:
     }
 
 
+def test_an_offset_stays_an_offset() -> None:
+    assert written(addresses={"a": {"timeZone": "Etc/GMT+5"}})[-1].endswith("TZ:-05:00")
+    assert written(addresses={"a": {"timeZone": "Etc/GMT-13"}})[-1].endswith("TZ:+13:00")
+
+
 def test_addresses_without_components_stay_apart() -> None:
     addresses = {
         "1": {"components": [{"kind": "name", "value": "A"}]},
