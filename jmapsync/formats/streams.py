@@ -32,7 +32,7 @@ class Converted:
     """One object of a file."""
 
     name: str
-    """The name or title of the object, else its number in the file."""
+    """The name or title of the object, else "object" and its number in the file."""
     data: bytes = b""
     error: str = ""
     """Why it could not be converted; then there is no data."""
@@ -47,7 +47,7 @@ def converted(data: bytes, to: str = "") -> Iterator[Converted]:
     [b'BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:Ann\r\nN:;;;;\r\nEND:VCARD\r\n']
     """
     for number, (from_json, read) in enumerate(_objects(data), 1):
-        name = str(number)
+        name = f"object {number}"
         try:
             item = read()
             name = _name_of(item) or name
