@@ -149,7 +149,7 @@ LEFT_OUT = {
     "a queryState that never moves": "RFC 8620, 5.5: it must, when the results change; a fault",
     "keywords missing in Email/get": "RFC 8620, 5.1: a property asked for is given; the client takes it for malformed",
     "pings less often than each 30 s": "RFC 8620, 7.3: no server may refuse 30; a fault",
-    "Sieve scripts (RFC 9661)": "worlds have none",
+    "Sieve scripts (RFC 9661)": "`tests.sim.scripts` has worlds of them alone",
     "Quota/get (RFC 9425)": "worlds have no quota that is stated; that it is used up is `refusal`",
 }
 """What one could expect in the catalogue, and why it is not there."""

@@ -1,0 +1,126 @@
+"""What servers do with scripts that a mirror must not misread: races, limits, reserved names, listings that lack something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.demo import DemoServer
+from tests.kit.script_mirror import KEEP, STOP, ScriptMirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from jmapsync.demo.scripts import ScriptStore
+
+    Make = Callable[[str], tuple[DemoServer, ScriptStore, ScriptMirror]]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make a server of a dialect with two scripts, of which `main` is active, and their mirror."""
+    servers: list[DemoServer] = []
+
+    def make(dialect: str) -> tuple[DemoServer, ScriptStore, ScriptMirror]:
+        server = DemoServer(dialect=dialect).__enter__()
+        servers.append(server)
+        store, mirror = server.account.scripts, ScriptMirror(server.url, tmp_path)
+        store.add("main", "keep;\r\n", active=True)
+        store.add("other", "stop;\r\n")
+        mirror.sync_until_quiet()
+        return server, store, mirror
+
+    yield make
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("act", ["activate", "rename", "edit"])
+def test_an_edit_by_others_right_after_our_write_comes_to_the_disk(make: Make, act: str) -> None:
+    server, store, mirror = make("rfc")
+    edits = iter([True])
+    ref = store.script("other").id
+
+    def slip() -> None:
+        if next(edits, False):
+            store.edit(ref, "discard;\r\n")
+
+    server.faults.after_call.arm(slip, only=["SieveScript/set"])
+    if act == "activate":
+        mirror.link("other")
+    elif act == "rename":
+        (mirror.root / "other.sieve").rename(mirror.root / "renamed.sieve")
+    else:
+        mirror.write("other", "# mine\nstop;\n")
+    mirror.sync()
+    mirror.sync_until_quiet()
+    assert "discard;\n" in mirror.files.values()
+    assert store.script(ref).content == b"discard;\r\n"
+
+
+def test_a_script_that_a_listing_lacks_is_asked_for_before_it_counts_as_gone(make: Make) -> None:
+    server, _, mirror = make("rfc")
+    server.faults.missing_in_get.arm(1, only=["SieveScript"], times=1)
+    mirror.sync_until_quiet()
+    assert set(mirror.files) == {"main", "other"}
+    server.faults.missing_in_get.arm(1, only=["SieveScript"], times=2)
+    assert mirror.sync().problems != []
+    assert set(mirror.files) == {"main", "other"}
+    mirror.sync_until_quiet()
+
+
+def test_a_blob_with_another_id_and_the_same_bytes_is_no_edit(make: Make) -> None:
+    _, store, mirror = make("cyrus312")
+    before = (mirror.root / "other.sieve").stat()
+    store.edit("other", "stop;\r\n")
+    assert mirror.sync().to_disk.total == 0
+    assert (mirror.root / "other.sieve").stat() == before
+
+
+def test_names_that_cyrus_encodes_are_shown_as_they_are(make: Make) -> None:
+    _, store, mirror = make("cyrus36")
+    mirror.write("Grüße an alle", KEEP)
+    mirror.sync_until_quiet()
+    assert "Grüße an alle" in mirror.files
+    assert store.shown(store.script("Grüße an alle"))["name"].startswith("=?utf-8?")
+    assert set(store.listing()) == {"main", "other", "Grüße an alle"}
+
+
+def test_limits_are_named_with_their_figures(make: Make) -> None:
+    _, store, mirror = make("cyrus312")
+    for number in range(4):
+        mirror.write(f"number {number}", KEEP)
+    mirror.write("number 0", f"# {'x' * 33_000}\n{KEEP}")
+    [problem] = mirror.sync().problems
+    assert problem.why == "it has 33,011 octets, and the server takes scripts of at most 32,768"
+    mirror.write("number 0", KEEP)
+    [problem] = mirror.sync().problems
+    assert problem.why.startswith("the server keeps at most 5 scripts")
+    assert len(store.listing()) == 5
+
+
+def test_the_name_that_stalwart_reserves_is_refused_and_its_script_mirrored(make: Make) -> None:
+    server, store, mirror = make("stalwart")
+    mirror.write("vacation", KEEP)
+    [problem] = mirror.sync().problems
+    assert "reserved" in problem.why
+    (mirror.root / "vacation.sieve").unlink()
+    store.add("vacation", STOP, active=True)
+    server.account.vacation = {**server.account.vacation, "isEnabled": True}
+    mirror.sync_until_quiet()
+    assert (mirror.active, mirror.files["vacation"]) == ("vacation", STOP)
+    mirror.write("vacation", KEEP)
+    [problem] = mirror.sync().problems
+    assert "forbidden" in problem.why
+    assert store.listing()["vacation"] == STOP.encode()
+
+
+def test_included_scripts_are_sent_first(make: Make) -> None:
+    _, store, mirror = make("rfc")
+    mirror.write("a outer", 'require "include";\ninclude "z inner";\n')
+    mirror.write("z inner", KEEP)
+    mirror.sync_until_quiet()
+    assert list(store.listing())[-2:] == ["z inner", "a outer"]
+    assert store.active_name == "main"
