@@ -137,9 +137,12 @@ class Bars:
 
 
 _UNKNOWN = 80
-"""Columns of a terminal that has not said how many it has, such as a serial line."""
+"""Columns of a terminal that has not said how many it has, such as a serial line, or is not there any more."""
 
 
 def _width() -> int:
     """Return the columns of the terminal itself: COLUMNS says what a shell knew when it started."""
-    return os.get_terminal_size(sys.stderr.fileno()).columns or _UNKNOWN
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _UNKNOWN
+    except (OSError, ValueError):  # it was closed during the run
+        return _UNKNOWN
