@@ -108,6 +108,9 @@ class _Anything:
     def may_activate(self, key: int, now: str) -> bool:
         return bool(key) or not now
 
+    def has_other(self, key: int) -> bool:
+        return not key
+
     def is_off(self) -> bool:
         return True
 

@@ -152,6 +152,10 @@ class ScriptFiles:
             return agreed == (record.key if record is not None else None)
         return record is not None and record.base is not None and ACTIVE in record.base.remote.tags  # it has no file any more
 
+    def has_other(self, key: int) -> bool:
+        """Return whether the link was seen to lead to another script than this one."""
+        return self._scan is not None and bool(self._scan.link.file) and self._scan.active != key
+
     def is_off(self) -> bool:
         """Return whether the disk was seen to want no script to be active."""
         return self._scan is not None and self._scan.is_off

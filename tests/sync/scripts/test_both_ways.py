@@ -178,6 +178,19 @@ class TestARefusedScript:
         pair.sync_until_quiet()
         assert store.active_name == "bad"
 
+    def test_that_is_to_be_active_instead_of_a_deleted_one_leaves_that_on_the_server(
+        self, pair: ScriptMirror, store: ScriptStore
+    ) -> None:
+        pair.write("bad", BROKEN)
+        pair.link("bad")
+        (pair.root / "main.sieve").unlink()
+        for _ in range(2):
+            pair.sync()
+            assert (store.active_name, set(store.listing())) == ("main", {"main", "other"})
+        pair.write("bad", "discard;\n")
+        pair.sync_until_quiet()
+        assert (store.active_name, set(store.listing())) == ("bad", {"bad", "other"})
+
     def test_whose_edit_comes_with_the_removal_of_the_link(self, pair: ScriptMirror, store: ScriptStore) -> None:
         pair.write("main", BROKEN)
         pair.link("")

@@ -47,6 +47,9 @@ class Wish(Protocol):
     def may_activate(self, key: int, now: str) -> bool:
         """Return whether a script may take the place of the one of this id, of none where it is empty, as the active one."""
 
+    def has_other(self, key: int) -> bool:
+        """Return whether the disk wants another script than this one to be active."""
+
     def is_off(self) -> bool:
         """Return whether the disk wants no script to be active."""
 
@@ -246,6 +249,8 @@ class ScriptSetter:
         """Destroy a script; the active one, which the guard let pass, is deactivated first (RFC 9661, 2.4)."""
         key, ref = job.order.key, str(job.ref)
         if self._now[ref].is_active and not await self._is_inactive_by_now(ref):
+            if self._wish.has_other(key):
+                raise _RefusedError(Refused(key, _KEPT, Remedy.LATER))
             await self._deactivate(job)
         await self._set(job, {"destroy": [ref]}, "notDestroyed", ref)
         raise _RefusedError(Done(key))
