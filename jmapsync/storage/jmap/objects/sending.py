@@ -169,9 +169,14 @@ class Sender:
         except MalformedError as error:
             raise UnsentError.refused(job, str(error)) from error
 
-    async def patch(self, job: Job, patch: Patch, form: Object, given: Object) -> dict[str, Any]:
-        """Return a patch of a normal form as the server takes it, of the object as it gave it. Raises UnsentError."""
-        blobs = await self._uploaded(job, patch, {})
+    async def patch(
+        self, job: Job, patch: Patch, form: Object, given: Object, ahead: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return a patch of a normal form as the server takes it, of the object as it gave it; `ahead` as above.
+
+        Raises UnsentError.
+        """
+        blobs = await self._uploaded(job, patch, ahead or {})
         try:
             return dict(self._reader.dialect.down_patch(patch, form, given, blobs))
         except MalformedError as error:

@@ -30,7 +30,7 @@ from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_b
 from jmapsync.storage.port import Done, Job, Receipt, Stale
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jmapsync.formats.objects import Object, Patch
     from jmapsync.jmap.wire import Response
@@ -86,6 +86,7 @@ class ObjectSetter:
         """Send patches; those that meet another state than they were made for are read and sent again."""
         receipts: list[Receipt] = []
         waiting = list(jobs)
+        ahead = await self._sender.upload_ahead(job.patch for job in jobs if job.patch)
         for _ in range(TRIES):
             if not waiting:
                 break
@@ -93,7 +94,7 @@ class ObjectSetter:
             ready: list[Sent] = []
             for job in waiting:
                 try:
-                    ready.append(await self._sent(job, now))
+                    ready.append(await self._sent(job, now, ahead))
                 except UnsentError as unsent:
                     receipts.append(unsent.receipt)
             waiting = []
@@ -130,8 +131,8 @@ class ObjectSetter:
                 now.found.state = "changed while it was read"  # no state that a server has
         return now
 
-    async def _sent(self, job: Job, now: _Now) -> Sent:
-        """Return what is to be sent for a job. Raises UnsentError where nothing is."""
+    async def _sent(self, job: Job, now: _Now, ahead: Mapping[str, str]) -> Sent:
+        """Return what is to be sent for a job; `ahead` are blob ids of what was uploaded. Raises UnsentError where nothing is."""
         ref, order, reader = str(job.ref), job.order, self._reader
         form = self._sender.form(job, now.found)
         body: dict[str, Any] = {}
@@ -144,7 +145,7 @@ class ObjectSetter:
         if job.patch:
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
             await self.respect(job, patch, form, now.raw(ref))
-            body = with_own_alerts(await self._sender.patch(job, patch, form, now.raw(ref)), now.raw(ref))
+            body = with_own_alerts(await self._sender.patch(job, patch, form, now.raw(ref), ahead), now.raw(ref))
             invites = await self._mailing.is_due(order.key, form, apply(form, patch))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
@@ -193,7 +194,7 @@ class ObjectSetter:
         other: Sent | None
         if self._sender.turns_out_otherwise(one, refused):
             try:
-                other = await self._sent(one.job, now)
+                other = await self._sent(one.job, now, {})
                 other.otherwise = True
             except UnsentError as unsent:
                 return unsent.receipt

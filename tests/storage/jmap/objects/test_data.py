@@ -10,7 +10,9 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.demo.content import read_content
 from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.blobs import Uploaded, upload
 from jmapsync.jmap.client import Client
+from jmapsync.storage.jmap.objects import data
 from jmapsync.storage.jmap.objects.data import Data
 from jmapsync.storage.port import Created, Refused
 from tests.kit.object_side_driver import PHOTO, PNG, ObjectSideDriver
@@ -156,3 +158,26 @@ def test_the_photos_of_many_new_cards_are_uploaded_at_the_same_time(server: Demo
     assert {uri: read_content(server.account.blobs[ref])[-1] for uri, ref in found.items()} == dict(
         zip(photos, range(12), strict=True)
     )
+
+
+def test_the_photos_of_several_edited_cards_are_uploaded_at_the_same_time(
+    server: DemoServer, room: ObjectSideDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = room.done(*(room.to_create(thing("contacts", uid)) for uid in ("one", "two")))
+    under_way: list[bytes] = []
+    most: list[int] = []
+
+    async def watched(client: Client, account_id: str, source: bytes, media_type: str) -> Uploaded:
+        under_way.append(source)
+        most.append(len(under_way))
+        try:
+            return await upload(client, account_id, source, media_type)
+        finally:
+            under_way.remove(source)
+
+    monkeypatch.setattr(data, "upload", watched)
+    photos = [PNG + end * 1_500_000 for end in (b"a", b"b")]
+    uris = [f"data:image/png;base64,{base64.b64encode(octets).decode()}" for octets in photos]
+    room.done(*(room.to_patch(ref, {"media": card(uri)["media"]}) for ref, uri in zip(refs, uris, strict=True)))
+    assert max(most) == len(refs)
+    assert [photo(server, ref) for ref in refs] == photos
