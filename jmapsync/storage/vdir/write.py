@@ -17,7 +17,6 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.names import fold
 from jmapsync.formats.objects import MalformedError, encode, holds_data
-from jmapsync.formats.plain_files import uid_of as uid_of_file
 from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger.rows import Place
 from jmapsync.planner.model import Verb, Version
@@ -155,6 +154,8 @@ class Writer(BatchWriter):
         body = draft.job.body
         content = _octets(body)
         if body is not None and is_file(content):
+            from jmapsync.formats.plain_files import uid_of as uid_of_file  # noqa: PLC0415  # a run in which nothing came needs none
+
             draft.version = Version(body.sense, body.sense, order.tags, order.homes)
             draft.content, draft.uid, draft.size = content, uid_of_file(content), len(content)
             return content
