@@ -22,6 +22,11 @@ def has_unconverted(record: Record) -> bool:
     return any(version is not None and is_unconverted(version.body) for version in _versions(record))
 
 
+def is_wholly_unconverted(record: Record) -> bool:
+    """Return whether every version of an item stands for an unconverted file."""
+    return all(version is None or is_unconverted(version.body) for version in _versions(record))
+
+
 def converted(record: Record, contents: Contents) -> Record:
     """Return an item whose versions have the digests that they would have if their files had been converted at once."""
     files = {value for tree in _TREES for value in contents.kept([record.key], tree).values() if is_file(value)}

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
 from jmapsync.formats.objects import INSTANCES, MalformedError
-from jmapsync.formats.unconverted import is_file, is_unconverted
+from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
+from jmapsync.ledger.unconverted import is_wholly_unconverted
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 from jmapsync.storage.port import Learnt, SameFolders, Trouble
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
@@ -270,7 +271,12 @@ class Ingester(Struct):
         return troubles
 
     def _comparable(self, record: Record, seen: Seen) -> tuple[Record, Seen]:
-        """Return what is known of an object and what was seen of it so that they can be compared. Raises MalformedError."""
+        """Return what is known of an object and what was seen of it so that they can be compared. Raises MalformedError.
+
+        As long as nobody changed it here, another file is another version, whatever it means.
+        """
+        if is_file(seen.content) and seen.ref == record.ref and is_wholly_unconverted(record):
+            return record, seen
         [after], converted = self.ledger.converted([record]), seen.converted()
         if seen.ref != record.ref and self._is_other_part(after, converted):
             raise MalformedError(_OTHER_PART.format(record.name))
@@ -389,8 +395,7 @@ def _was_here(record: Record | None) -> bool:
 
 def _is_as_known(seen: Seen, record: Record) -> bool:
     """Return whether an object is the very file that is known of it, which was never compared with anything."""
-    alone = record.local is None or is_unconverted(record.local.body)
-    return alone and is_file(seen.content) and record.remote == seen.version and not seen.adrift
+    return is_file(seen.content) and record.remote == seen.version and not seen.adrift and is_wholly_unconverted(record)
 
 
 def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:

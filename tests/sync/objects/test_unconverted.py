@@ -100,9 +100,11 @@ def test_edits_of_both_sides_are_merged(desk: ObjectMirror, store: Store) -> Non
     assert [has_unconverted(one) for one in records(desk) if one.digest == "one"] == [False]
 
 
-def test_an_edit_there_reaches_the_file(desk: ObjectMirror, store: Store) -> None:
+def test_an_edit_there_reaches_the_file_unconverted(desk: ObjectMirror, store: Store) -> None:
     store.edit(ref_of(store, "two"), {"title": "there"})
-    desk.sync_until_quiet()
+    with converting_nothing():
+        desk.sync_until_quiet()
+    assert all(map(has_unconverted, records(desk)))
     assert "SUMMARY:there" in desk.file("calendars", "two").read_text()
 
 
@@ -111,6 +113,16 @@ def test_a_file_that_says_the_same_in_another_way_is_no_edit(desk: ObjectMirror)
     report = desk.sync()
     desk.assert_well(report)
     assert writes(report) == 0
+
+
+def test_edits_of_both_sides_are_merged_after_one_there_came_unconverted(desk: ObjectMirror, store: Store) -> None:
+    store.edit(ref_of(store, "one"), {"description": "there"})
+    desk.sync_until_quiet()
+    change(desk.file("calendars", "one"), "SUMMARY:one-title", "SUMMARY:here")
+    store.edit(ref_of(store, "one"), {"description": "there again"})
+    desk.sync_until_quiet()
+    held = store.items[ref_of(store, "one")]
+    assert (held["title"], held["description"]) == ("here", "there again")
 
 
 def test_removals_of_both_sides_are_followed(desk: ObjectMirror, store: Store) -> None:
