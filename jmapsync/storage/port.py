@@ -7,6 +7,7 @@ A side is asked to `observe` (what is there?), to `read` bodies, and to `write` 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +18,7 @@ from jmapsync.formats.message import digest_of
 from jmapsync.formats.unconverted import convert, is_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -74,6 +75,34 @@ class Seen(Struct, frozen=True):
         return replace(self, version=version, size=len(content), content=content, file=self.content)
 
 
+DESCRIPTION = "description:"
+"""What a tag of a container that is its description, without white space by %XX, begins with; one without is its colour."""
+_LONGEST_DESCRIPTION = 4000
+"""Octets."""
+
+
+def described(text: str) -> str:
+    """Return a description as both sides show it: lines without white space at its ends; nothing for one that is too long."""
+    text = "\n".join(text.split("\r\n")).replace("\r", "\n").replace("\0", "").strip()
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text.encode()) <= _LONGEST_DESCRIPTION else ""
+
+
+def tags_of(color: str, description: str) -> frozenset[str]:
+    """Return the tags of a container."""
+    return frozenset([*([color] if color else []), *([DESCRIPTION + quote(description)] if description else [])])
+
+
+def color_in(tags: Iterable[str]) -> str:
+    """Return the colour among the tags of a container; of two that came of edits on both sides, the same one everywhere."""
+    return min((tag for tag in tags if not tag.startswith(DESCRIPTION)), default="")
+
+
+def description_in(tags: Iterable[str]) -> str:
+    """Return the description among the tags of a container; of two, the same one everywhere."""
+    return unquote(min((tag for tag in tags if tag.startswith(DESCRIPTION)), default=DESCRIPTION).removeprefix(DESCRIPTION))
+
+
 class Folder(Struct, frozen=True):
     """One container as a side was seen to hold it."""
 
@@ -90,6 +119,8 @@ class Folder(Struct, frozen=True):
     """On the disk: the server's id that the folder is marked with, if no other folder is."""
     color: str = ""
     """#RRGGBB, of an address book or calendar."""
+    description: str = ""
+    """Of an address book or calendar, as `described` writes it."""
     default: bool = False
     """On the server: whether it is the address book or calendar that new items go to (`isDefault`)."""
     shares: frozenset[str] | None = None

@@ -18,8 +18,8 @@ from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.ledger.notes import GONE
 from jmapsync.ledger.unconverted import is_wholly_unconverted
-from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
-from jmapsync.storage.port import Learnt, SameFolders, Trouble
+from jmapsync.planner.model import NOTHING, Side, Version
+from jmapsync.storage.port import Learnt, SameFolders, Trouble, tags_of
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
 from jmapsync.sync.sharing import changes_of_rights, changes_of_shares
 from jmapsync.sync.unpaired_containers import Waiting
@@ -435,7 +435,7 @@ def is_renamed(folder: Folder, known: Version) -> bool:
 def _container(folder: Folder, parent: int | None) -> Version:
     """Return a container as it was seen; its colour is the one thing about it that either side may change by itself."""
     homes = frozenset({parent}) if parent is not None else NOTHING
-    return Version(folder.name, folder.name, tags=frozenset({folder.color}) if folder.color else NO_TAGS, homes=homes)
+    return Version(folder.name, folder.name, tags=tags_of(folder.color, folder.description), homes=homes)
 
 
 def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:

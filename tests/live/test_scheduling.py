@@ -219,3 +219,22 @@ def test_an_event_keeps_the_alerts_of_its_calendar_until_it_gets_an_alarm_of_its
     assert isinstance(alerts, dict)
     assert (found["useDefaultAlerts"], [one["trigger"]["offset"] for one in alerts.values()]) == (False, ["-PT5M"])
     assert alice.pim.file("calendars", "talk").read_text().count("BEGIN:VALARM") == 1
+
+
+def test_the_description_and_colour_of_a_calendar_go_both_ways(stage: Stage) -> None:
+    alice, using = stage.alice, [CORE, CALENDARS]
+    [calendar] = alice.jmap.call([("Calendar/get", {})], using)[0]["list"][:1]
+    update = {"description": "What we do.\nAnd when.", "color": "#112233"}
+    alice.jmap.call([("Calendar/set", {"update": {calendar["id"]: update}})], using)
+    alice.sync()
+    [file] = alice.pim.base.glob("calendars/*/description")
+    assert (file.read_text(), file.with_name("color").read_text()) == ("What we do.\nAnd when.\n", "#112233")
+    file.write_text("Another")
+    file.with_name("color").write_text("#445566")
+    alice.sync()
+    [found] = [one for one in alice.jmap.call([("Calendar/get", {})], using)[0]["list"] if one["id"] == calendar["id"]]
+    assert (found["description"], found["color"]) == ("Another", "#445566")
+    file.unlink()
+    alice.sync()
+    [found] = [one for one in alice.jmap.call([("Calendar/get", {})], using)[0]["list"] if one["id"] == calendar["id"]]
+    assert not found["description"]

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.storage.port import DiskFolders, Folder
+from jmapsync.storage.port import DiskFolders, Folder, color_in, description_in
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.tree import name_of
 
@@ -42,25 +42,28 @@ def observe_folders(tree: Tree, ledger: Known, kind: str) -> DiskFolders:
             key = by_ref[one.container].key
         record = ledger.records([key]).get(key) if key is not None else None
         stays = key is not None and before.get(key, ("", ""))[0] == one.path
-        name, color = _shown(tree, one, record.local if record is not None else None, stays=stays)
+        name, color, description = _shown(tree, one, record.local if record is not None else None, stays=stays)
         marker = one.container if marked[one.container] == 1 else ""
-        observed.folders.append(Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color))
+        shown = Folder(one.path, name or name_of(one.path), "", key=key, marker=marker, color=color, description=description)
+        observed.folders.append(shown)
     return observed
 
 
-def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> tuple[str, str]:
-    """Return the name and the colour that a collection shows.
+def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> tuple[str, str, str]:
+    """Return the name, the colour and the description that a collection shows.
 
     One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
-    as it is, a colour written in other letters and an invalid one stay what they were.
+    as it is, a colour written in other letters and an invalid one stay what they were; so does a description that is no text.
     """
-    name, color = "", None
+    name, color, description = "", None, None
     with contextlib.suppress(OSError), tree.reach() as below:
         folder = below.path(found.path)
         name, color = metadata.read_name(folder), metadata.read_color(folder)
+        description = metadata.read_description(folder)
     if known is None:
-        return name, color or ""
+        return name, color or "", description or ""
     if metadata.shown(known.body) == name or (not name and stays):
         name = known.body
-    before = min(known.tags, default="")
-    return name, before if color is None or color == metadata.as_rgb(before) else color
+    before = color_in(known.tags)
+    described = description_in(known.tags) if description is None else description
+    return name, before if color is None or color == metadata.as_rgb(before) else color, described

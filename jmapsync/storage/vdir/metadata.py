@@ -1,4 +1,4 @@
-"""Read and write the metadata of a vdir collection: `displayname`, `color`, and the marker that names its container."""
+"""Read and write the metadata of a vdir collection: `displayname`, `color`, `description`, and the marker of its container."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.atomic import replace_text, unfinished
 from jmapsync.storage.files.root import MARKER, read_marker
+from jmapsync.storage.port import described
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "displayname"
 COLOR = "color"
-FILES = (NAME, COLOR, MARKER)
+DESCRIPTION = "description"
+FILES = (NAME, COLOR, DESCRIPTION, MARKER)
 """Every file that a mirror keeps in a collection beside the items."""
 _LONGEST = 4096
 """Octets of a metadata file that are read."""
@@ -66,6 +68,26 @@ def write_color(folder: Path, color: str) -> None:
         (folder / COLOR).unlink(missing_ok=True)
     elif read_color(folder) != color:
         replace_text(folder / COLOR, color)
+
+
+def read_description(folder: Path) -> str | None:
+    """Return the description of a collection, nothing where it has none, None where it has one that is no short text."""
+    text = _read(folder / DESCRIPTION)
+    if text is None or len(text.encode()) >= _LONGEST:
+        return None
+    found = described(text)
+    return None if text.strip() and not found else found
+
+
+def write_description(folder: Path, text: str) -> None:
+    """Let a collection show a description, or none. Raises OSError."""
+    held = read_description(folder)
+    if held is None:
+        return  # whatever it is, it is no description of ours
+    if not text:
+        (folder / DESCRIPTION).unlink(missing_ok=True)
+    elif held != text:
+        replace_text(folder / DESCRIPTION, text + "\n")
 
 
 def write_marker(folder: Path, container: str) -> None:

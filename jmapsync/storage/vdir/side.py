@@ -17,7 +17,19 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.root import open_root
 from jmapsync.storage.files.scan import scan_until_calm
-from jmapsync.storage.port import Body, DiskFolders, DiskItems, Job, Learnt, Placed, Receipt, Refused, Stale, Written
+from jmapsync.storage.port import (
+    Body,
+    DiskFolders,
+    DiskItems,
+    Job,
+    Learnt,
+    Placed,
+    Receipt,
+    Refused,
+    Stale,
+    Written,
+    description_in,
+)
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import observe_folders
 from jmapsync.storage.vdir.names import recover
@@ -164,7 +176,7 @@ class VdirSide:
         key = order.key
         try:
             if order.verb is Verb.DELETE:
-                self.tree.remove(key)
+                self.tree.remove(key, description_in(order.expect.tags if order.expect is not None else ()))
                 return Placed(key, None)
             named = order.source or order.expect
             if named is None:
@@ -173,13 +185,14 @@ class VdirSide:
                 if taken is None or key in self.tree.paths:
                     taken = self.tree.taken_by_others(key)
                 path = self.tree.place_for(named.body, str(job.ref or key), taken)
-                self.tree.make(key, path, job.ref or "", named.body, _color(order))
+                self.tree.make(key, path, job.ref or "", named.body, _color(order), description=description_in(order.tags))
             else:
                 with self.tree.reach() as below:
                     folder = below.path(self.tree.paths[key])
                     metadata.write_name(folder, named.body)
                     if order.tags != (order.expect.tags if order.expect else None):
                         metadata.write_color(folder, _color(order))
+                        metadata.write_description(folder, description_in(order.tags))
         except NotEmptyError as error:
             return Refused(key, str(error), Remedy.HUMAN)
         except OSError as error:

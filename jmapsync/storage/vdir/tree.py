@@ -96,7 +96,7 @@ class Tree(ContainerTree[Whereabouts]):
         taken.add(fold(found))
         return found
 
-    def make(self, key: int, path: str, container: str, name: str, color: str) -> None:
+    def make(self, key: int, path: str, container: str, name: str, color: str, *, description: str = "") -> None:
         """Make a collection with its metadata in one step. Raises OSError, also where one of that name holds anything."""
         staged = staged_name(secrets.token_hex(8))
         with self.reach() as below:
@@ -105,6 +105,7 @@ class Tree(ContainerTree[Whereabouts]):
                 temporary = below.path(staged)
                 metadata.write_name(temporary, name)
                 metadata.write_color(temporary, color)
+                metadata.write_description(temporary, description)
                 if container:
                     metadata.write_marker(temporary, container)
                 sync_directories([os.fspath(temporary)])
@@ -120,20 +121,23 @@ class Tree(ContainerTree[Whereabouts]):
         with self.reach() as below:
             metadata.write_marker(below.path(self.paths[key]), ref)
 
-    def remove(self, key: int) -> None:
-        """Remove an empty collection with its metadata.
+    def remove(self, key: int, description: str = "") -> None:
+        """Remove an empty collection with its metadata, of which `description` is known.
 
         Raises NotEmptyError when anything but our own files is left in it: it is never emptied by force. Raises OSError; then it
         stays as it was, too.
         """
         with self.reach() as below:
-            self._remove(below, key)
+            self._remove(below, key, description)
         del self.paths[key]
 
-    def _remove(self, below: Below, key: int) -> None:
+    def _remove(self, below: Below, key: int, description: str) -> None:
         path = self.paths[key]
         folder = below.path(path)
-        leftovers = [name for name in os.listdir(folder) if name not in metadata.FILES]
+        ours = set(metadata.FILES)
+        if metadata.read_description(folder) != description:
+            ours.remove(metadata.DESCRIPTION)  # somebody wrote it since
+        leftovers = [name for name in os.listdir(folder) if name not in ours]
         if leftovers:
             what = min(leftovers) if len(leftovers) == 1 else f"{min(leftovers)} and {len(leftovers) - 1} more"
             raise NotEmptyError(f"the directory {self.folder(key)} is not removed, because it still holds {printable(what)}")
@@ -146,6 +150,7 @@ class Tree(ContainerTree[Whereabouts]):
             with contextlib.suppress(OSError):
                 metadata.write_name(folder, name)
                 metadata.write_color(folder, color or "")
+                metadata.write_description(folder, description)
                 metadata.write_marker(folder, container)
             raise
         sync_directories([below.at("")])

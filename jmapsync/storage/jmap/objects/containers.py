@@ -15,10 +15,10 @@ from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call
 from jmapsync.kinds import rights_in_words
-from jmapsync.planner.model import Verb
+from jmapsync.planner.model import NO_TAGS, Verb
 from jmapsync.storage.jmap.decoding import UNREADABLE as MALFORMED
 from jmapsync.storage.jmap.set import set_container
-from jmapsync.storage.port import Folder, Job, Receipt, Refused, Trouble
+from jmapsync.storage.port import Folder, Job, Receipt, Refused, Trouble, color_in, described, description_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,8 +134,17 @@ class ContainerReader:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
         color = as_rgb(str(raw.get("color") or "")) if self._reader.dialect.colored else ""
         default = raw.get("isDefault") is True or (self._reader.dialect.raw and raw["id"] == DEFAULT)
-        shares = _shares(raw, rights)
-        return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default, shares=shares)
+        given = raw.get("description")
+        return Folder(
+            raw["id"],
+            raw["name"],
+            "",
+            rights=rights,
+            color=color,
+            description=described(given) if isinstance(given, str) else "",
+            default=default,
+            shares=_shares(raw, rights),
+        )
 
 
 async def containers_with_rights(client: Client, account: Account, dialect: Dialect) -> list[tuple[str, frozenset[str] | None]]:
@@ -169,25 +178,29 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
     """Carry out one order on a container (RFC 9610, 2.3; draft-ietf-jmap-calendars, 4.3)."""
     order, dialect = job.order, reader.dialect
     named = order.source or order.expect
-    color = {"color": min(order.tags)} if order.tags and dialect.colored else {}
-    if why := _impossible(dialect, job, color):
+    color = {"color": color_in(order.tags)} if color_in(order.tags) and dialect.colored else {}
+    before = order.expect.tags if order.expect is not None else NO_TAGS
+    description = (
+        {"description": description_in(order.tags) or None} if description_in(order.tags) != description_in(before) else {}
+    )
+    if why := _impossible(dialect, job, color | description):
         return Refused(order.key, why, Remedy.NEVER)
     arguments: dict[str, Any] = {"accountId": reader.account}
     if order.verb is Verb.DELETE:
         arguments |= {"destroy": [job.ref], **dialect.keep_contents}
     elif order.verb is Verb.CREATE:
-        arguments["create"] = {"new": {"name": named.body if named is not None else "", **color}}
+        arguments["create"] = {"new": {"name": named.body if named is not None else "", **color, **description}}
     else:
         renamed = {"name": named.body} if order.verb is Verb.REPLACE and named is not None else {}
-        arguments["update"] = {str(job.ref): {**renamed, **color}}
+        arguments["update"] = {str(job.ref): {**renamed, **color, **description}}
     return await set_container(reader, job, Call(f"{dialect.container}/set", arguments, "set"), _STILL_FULL)
 
 
-def _impossible(dialect: Dialect, job: Job, color: dict[str, str]) -> str:
+def _impossible(dialect: Dialect, job: Job, shown: dict[str, Any]) -> str:
     """Return why there is no way to carry an order out, or nothing."""
     if not dialect.container:
         return "address books cannot be made, changed or removed through this server's JMAP"
-    if job.order.verb is Verb.UPDATE and not color:
+    if job.order.verb is Verb.UPDATE and not shown:
         return "an address book has no colour on the server" if not dialect.colored else "a colour cannot be taken away again"
     return ""
 
