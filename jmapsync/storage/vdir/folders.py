@@ -53,7 +53,7 @@ def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> t
     """Return the name, the colour and the description that a collection shows.
 
     One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
-    as it is, a colour written in other letters and an invalid one stay what they were; so does a description that is no text.
+    as it is, a colour written in other letters and an invalid one stay what they were; so does a description that cannot be read.
     """
     name, color, description = "", None, None
     with contextlib.suppress(OSError), tree.reach() as below:

@@ -180,6 +180,7 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
     named = order.source or order.expect
     color = {"color": color_in(order.tags)} if color_in(order.tags) and dialect.colored else {}
     before = order.expect.tags if order.expect is not None else NO_TAGS
+    # Without one it is empty: Cyrus 3.12 leaves it as it was where it is null.
     description = {"description": description_in(order.tags)} if description_in(order.tags) != description_in(before) else {}
     if why := _impossible(dialect, job, color | description):
         return Refused(order.key, why, Remedy.NEVER)
