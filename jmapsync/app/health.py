@@ -214,7 +214,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return (found.st_mtime_ns, found.st_size) if found.st_size else None  # reading makes an empty write-ahead log
 
 
 def _read_live(accounts: Sequence[AccountConfig]) -> list[AccountHealth]:

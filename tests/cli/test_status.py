@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.ledger import AccountLock
+from jmapsync.app import App, health
+from jmapsync.config import load
+from jmapsync.ledger import AccountLock, Summary
 from tests.cli.conftest import PROGRAM
 from tests.cli.daemons import running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
@@ -174,6 +177,26 @@ class TestWatch:
         assert watching.stderr is not None
         assert watching.stderr.read() == ""
         assert "\x1b" not in shown.read_text()
+
+    def test_a_ledger_that_did_not_change_is_not_read_again(
+        self, jmapsync: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jmapsync("sync")
+        read, opened = Summary.open_readonly, []
+
+        def note(path: Path) -> Summary | None:
+            opened.append(path)
+            return read(path)
+
+        monkeypatch.setattr(Summary, "open_readonly", note)
+        monkeypatch.setattr(health, "_SPARING", 0.0)
+        watch = App(load(home.config)).health_watch()
+        assert [watch.read()[0].kinds["mail"].here for _ in range(3)] == [12, 12, 12]
+        assert len(opened) == 1
+        next(path for path in (home.mail / "INBOX/cur").iterdir()).unlink()
+        jmapsync("sync")
+        assert watch.read()[0].kinds["mail"].here == 12  # in Trash
+        assert len(opened) == 2
 
     def test_excludes_json(self, jmapsync: Command) -> None:
         assert jmapsync("status", "--watch", "--json").code == 2
