@@ -165,7 +165,7 @@ class TestMessages:
             await asyncio.to_thread(touch)
             await ear.wait_for(inbox)
             await ear.silence()
-        assert 1 <= len(calls) < 10
+        assert 1 <= len(calls) < 100  # a busy machine takes longer for the burst, and so reports it in more parts
 
 
 class TestFolders:

@@ -191,7 +191,6 @@ def test_a_time_zone_of_its_own_is_kept_with_the_line_that_names_it() -> None:
 
 def test_two_seconds_of_fuzzing_find_nothing(tmp_path: Path) -> None:
     run = Run(gather(), 0, str(tmp_path))
-    run.go(2)
+    run.go(2, least=20)
     assert run.faults == {}, run.report()
-    assert run.converted > 20
     assert not run.has_grown()

@@ -54,11 +54,11 @@ class Run:
         self.resident: list[float] = []
         self._items = {family: _readable(files, family) for family, files in seeds.files.items()}
 
-    def go(self, seconds: float) -> None:
-        """Make inputs for so many seconds of the clock."""
+    def go(self, seconds: float, *, least: int = 0) -> None:
+        """Make inputs for so many seconds of the clock, and until `least` were converted."""
         before = signal.signal(signal.SIGPROF, _hang)
         begin = time.monotonic()
-        while (past := time.monotonic() - begin) < seconds:
+        while (past := time.monotonic() - begin) < seconds or self.converted < least:
             if not self.resident and past >= seconds / 4:
                 self.resident.append(_resident())
             self._one(random.Random(f"{self.seed}:{self.inputs}"))
