@@ -66,7 +66,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[st
 def test_the_source_archive_has_the_tests_and_the_documentation_but_no_caches(archives: tuple[set[str], set[str]]) -> None:
     source, _ = archives
     assert {"README.md", "CHANGELOG.md", "LICENSE", "tests/run", "systemd/jmapsync.service", "jmapsync/py.typed"} <= source
-    assert {"manual/roff.py", "hatch_build.py", "share/man/man1/jmapsync.1", "docs/config.schema.json"} <= source
+    assert {"docs/manual/roff.py", "docs/manual/build_hook.py", "share/man/man1/jmapsync.1", "docs/config.schema.json"} <= source
     assert [name for name in source if re.search(r"__pycache__|\.pyc$|\.(venv|git|hypothesis)|_cache/", name)] == [".gitignore"]
 
 
@@ -75,7 +75,7 @@ def test_the_wheel_has_the_types_the_schema_the_units_and_the_licence(archives: 
     wanted = {"jmapsync/py.typed", "jmapsync/ledger/schema.sql", "jmapsync/systemd/jmapsync.service"}
     assert wanted <= wheel
     assert any(name.endswith("licenses/LICENSE") for name in wheel)
-    assert not [name for name in wheel if name.startswith(("tests/", "docs/", "manual/", "hatch_build"))]
+    assert not [name for name in wheel if name.startswith(("tests/", "docs/"))]
 
 
 def test_both_have_the_manual_pages_and_the_completion_of_each_shell(archives: tuple[set[str], set[str]]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
-TREES = ("jmapsync", "manual", "tests", "docs", "systemd", ".github", ".ci")
+TREES = ("jmapsync", "tests", "docs", "systemd", ".github", ".ci")
 ROOT_FILES = ("README.md", "CHANGELOG.md", "pyproject.toml", ".pre-commit-config.yaml")
 """What is checked. In Python files of tests, only names, docstrings and comments: other strings are
 data, and so are the files of tests that are neither Python, Markdown nor scripts."""

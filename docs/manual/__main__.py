@@ -1,4 +1,4 @@
-"""Write manual pages and completion scripts below a directory: `python -m manual DIR`."""
+"""Write manual pages and completion scripts below a directory: `PYTHONPATH=docs python -m manual DIR`."""
 
 import sys
 from pathlib import Path

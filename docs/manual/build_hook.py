@@ -15,8 +15,9 @@ class ManualBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
         """Write them to a temporary directory, and have them packed: the wheel's go below the prefix."""
-        if self.root not in sys.path:
-            sys.path.insert(0, self.root)
+        for folder in (self.root, f"{self.root}/docs"):
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
         from manual.installed import write  # noqa: PLC0415  # it imports the program from the directory of the project
 
         self._folder = tempfile.TemporaryDirectory()
