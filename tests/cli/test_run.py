@@ -84,6 +84,7 @@ class TestTheLog:
 class TestSync:
     def test_is_done_by_the_daemon_and_reported_as_ever(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "1h"\nsettle = "60s"\n')
+        home.mail.mkdir()  # a root that appears begins a run
         with running(home) as daemon:
             server.account.deliver(LETTER)
             done = jmapsync("sync")
@@ -100,6 +101,7 @@ class TestSync:
 
     def test_that_is_dry_is_done_without_it(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "1h"\nsettle = "60s"\n')
+        home.mail.mkdir()  # a root that appears begins a run
         with running(home):
             server.account.deliver(LETTER)
             assert len(jmapsync("sync", "--dry-run").out.splitlines()) == 1
