@@ -81,8 +81,8 @@ class Relay:
             self._heard.append(stream)
             self.called.set()
             thread = threading.Thread(target=self._serve, args=(client, stream), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)  # what `take` finds there it may join
 
     def _serve(self, client: socket.socket, stream: bytearray) -> None:
         with client, socket.create_connection(self._target) as server:
