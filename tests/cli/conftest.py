@@ -13,6 +13,7 @@ import pytest
 from jmapsync.cli import main
 from jmapsync.demo import DemoServer
 from jmapsync.demo.sample import fill_sample
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,3 +151,16 @@ def nothing_but_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jmapsync.signin.vault.which", lambda _: None)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "SSH_TTY"):
         monkeypatch.delenv(name, raising=False)
+
+
+def shown_on_terminal(home: Home, columns: int, *arguments: str) -> str:
+    """Return what a terminal of so many columns shows of a command, without the progress, which a slow run draws."""
+    environment = home.environment() | {"TERM": "xterm"}
+    environment.pop("COLUMNS", None)
+    with Terminal(columns) as terminal:
+        done = subprocess.run(
+            [*PROGRAM, *arguments], env=environment, stdout=terminal.end, stderr=subprocess.DEVNULL, timeout=60, check=False
+        )
+        text = terminal.all().decode().replace("\r\n", "\n")
+    assert done.returncode == 0
+    return text

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
-from tests.cli.conftest import PROGRAM
-from tests.kit.terminal import Terminal
+from tests.cli.conftest import shown_on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,22 +30,6 @@ def conflict_copy(home: Home, jmapsync: Command) -> None:
     ledger.close()
     (home.state / "shelf").mkdir(exist_ok=True)
     (home.state / "shelf" / str(number)).write_bytes(LOST)
-
-
-def shown(home: Home, *arguments: str) -> str:
-    """Return what `conflicts` shows on a terminal."""
-    with Terminal(80) as terminal:
-        done = subprocess.run(
-            [*PROGRAM, "conflicts", *arguments],
-            env=home.environment() | {"TERM": "xterm"},
-            stdout=terminal.end,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
-        text = terminal.all().decode().replace("\r\n", "\n")
-    assert done.returncode == 0
-    return text
 
 
 class TestNoConflictCopies:
@@ -174,8 +156,8 @@ class TestAShelvedCard:
         assert len(changed) == 2
 
     def test_is_shown_as_a_diff_on_a_terminal_unless_the_whole_is_asked_for(self, card: Path, home: Home) -> None:
-        assert "-NICKNAME:There\n" in shown(home, "show", "1")
-        whole = shown(home, "show", "--whole", "1")
+        assert "-NICKNAME:There\n" in shown_on_terminal(home, 80, "conflicts", "show", "1")
+        whole = shown_on_terminal(home, 80, "conflicts", "show", "--whole", "1")
         assert "NICKNAME:There" not in whole
         assert "\nNICKNAME:Here\n" in whole
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jmapsync.sync.describe import property_changes
-from tests.cli.conftest import PROGRAM
-from tests.kit.terminal import Terminal
+from tests.cli.conftest import shown_on_terminal
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
@@ -54,27 +52,9 @@ def edited(home: Home, jmapsync: Command, server: DemoServer) -> Home:
     return home
 
 
-def shown(home: Home, columns: int) -> str:
-    """Return what a terminal of so many columns shows, without the progress, which a slow run draws."""
-    environment = home.environment() | {"TERM": "xterm"}
-    environment.pop("COLUMNS")
-    with Terminal(columns) as terminal:
-        done = subprocess.run(
-            [*PROGRAM, "sync", "--dry-run"],
-            env=environment,
-            stdout=terminal.end,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
-        text = terminal.all().decode().replace("\r\n", "\n")
-    assert done.returncode == 0
-    return text
-
-
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_lines_fit_the_terminal_and_steps_stand_below_their_folders(edited: Home, columns: int) -> None:
-    text = shown(edited, columns)
+    text = shown_on_terminal(edited, columns, "sync", "--dry-run")
     assert max(map(len, text.splitlines())) <= columns
     headings = [line for line in text.splitlines() if not line.startswith(" ")]
     assert headings == [
@@ -90,7 +70,7 @@ def test_lines_fit_the_terminal_and_steps_stand_below_their_folders(edited: Home
 
 
 def test_the_text_at_40_columns(edited: Home) -> None:
-    assert shown(edited, 40).partition("home contacts")[2] == NARROW.removeprefix("home contacts")
+    assert shown_on_terminal(edited, 40, "sync", "--dry-run").partition("home contacts")[2] == NARROW.removeprefix("home contacts")
 
 
 def test_in_a_pipe_each_step_is_one_line(edited: Home, jmapsync: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,12 +115,15 @@ class ObjectMirror:
 
     def conflict_copies(self) -> list[tuple[ConflictCopy, bytes]]:
         """Return the conflict copies, with their bytes."""
-        ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
-        assert ledger is not None
-        try:
-            return [(one, (self.base / "state" / "shelf" / str(one.id)).read_bytes()) for one in ledger.conflict_copies()]
-        finally:
-            ledger.close()
+        return conflict_copies_in(self.base / "state")
+
+
+def conflict_copies_in(state: Path) -> list[tuple[ConflictCopy, bytes]]:
+    """Return the conflict copies of an account's state, with their bytes."""
+    ledger = Ledger.open_readonly(state / "ledger.sqlite")
+    assert ledger is not None
+    with closing(ledger):
+        return [(one, (state / "shelf" / str(one.id)).read_bytes()) for one in ledger.conflict_copies()]
 
 
 def writes(reports: dict[str, KindReport]) -> int:

@@ -19,6 +19,7 @@ from jmapsync.storage.port import MailPair
 from jmapsync.storage.sieve.side import ScriptFiles
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import KindReport, Silent
+from tests.kit.object_mirror import conflict_copies_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +125,7 @@ class ScriptMirror:
 
     def conflict_copies(self) -> list[tuple[ConflictCopy, bytes]]:
         """Return the conflict copies, with their bytes."""
-        ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
-        assert ledger is not None
-        try:
-            return [(one, (self.base / "state" / "shelf" / str(one.id)).read_bytes()) for one in ledger.conflict_copies()]
-        finally:
-            ledger.close()
+        return conflict_copies_in(self.base / "state")
 
 
 def writes(report: KindReport) -> int:

@@ -13,11 +13,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from tests.live.conftest import Account
-from tests.live.cyrus import FLAVOURS, Cyrus, free_ports
+from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.home_folder import HomeFolder
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
-from tests.live.test_sendmail import Relay, message
+from tests.live.smtp_relay import Relay, listening
+from tests.live.test_sendmail import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,13 +69,8 @@ class Beyond(Controller):
 @pytest.fixture(scope="module")
 def relay() -> Iterator[tuple[Modern, int]]:
     relay = Modern()
-    [port] = free_ports(1)
-    controller = Beyond(relay, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
+    with listening(relay, Beyond) as port:
         yield relay, port
-    finally:
-        controller.stop()
 
 
 @contextmanager

@@ -11,12 +11,11 @@ from email import message_from_bytes
 from typing import TYPE_CHECKING
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests.kit.pim import Dav, Pim, change
-from tests.live.cyrus import Cyrus, free_ports
+from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
-from tests.live.test_sendmail import Relay
+from tests.live.smtp_relay import Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +30,8 @@ QUIET = 2.0
 @pytest.fixture(scope="module")
 def relay() -> Iterator[tuple[Relay, int]]:
     relay = Relay()
-    [port] = free_ports(1)
-    controller = Controller(relay, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
+    with listening(relay) as port:
         yield relay, port
-    finally:
-        controller.stop()
 
 
 @pytest.fixture(scope="module")

@@ -6,70 +6,33 @@ import json
 import random
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack
-from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests.live.conftest import Account
-from tests.live.cyrus import FLAVOURS, Cyrus, free_ports
+from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.home_folder import HomeFolder, shown
 from tests.live.imap import Imap
 from tests.live.jmapraw import CORE, MAIL, Jmap
+from tests.live.smtp_relay import Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 SUBMISSION = "urn:ietf:params:jmap:submission"
 KILLS = 25
 
 
-class Relay:
-    """The mail server beyond: takes everything and remembers it; `slow` is the most seconds it thinks about a message."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, list[str], bytes]] = []
-        self.slow = 0.0
-        self.refusal = ""
-        self.chance = random.Random(64)
-        self.is_asked = threading.Event()
-
-    async def handle_RCPT(  # noqa: N802  # the name is aiosmtpd's
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.refusal:
-            return self.refusal
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.is_asked.set()
-        time.sleep(self.chance.uniform(0, self.slow))  # noqa: ASYNC251  # one message at a time
-        assert isinstance(envelope.content, bytes)
-        self.taken.append((envelope.mail_from or "", envelope.rcpt_tos, envelope.content))
-        return "250 OK"
-
-    def subjects(self) -> list[str]:
-        return [str(message_from_bytes(content)["Subject"]) for _, _, content in self.taken]
-
-
 @pytest.fixture(scope="module")
 def relay() -> Iterator[tuple[Relay, int]]:
     relay = Relay()
-    [port] = free_ports(1)
-    controller = Controller(relay, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
+    with listening(relay) as port:
         yield relay, port
-    finally:
-        controller.stop()
 
 
 @pytest.fixture(scope="module")

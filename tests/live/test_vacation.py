@@ -8,14 +8,13 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests.live.conftest import Account
-from tests.live.cyrus import Cyrus, free_ports
+from tests.live.cyrus import Cyrus
 from tests.live.home_folder import HomeFolder
 from tests.live.imap import Imap
 from tests.live.jmapraw import CORE, MAIL, Jmap
-from tests.live.test_sendmail import Relay
+from tests.live.smtp_relay import Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,16 +30,10 @@ _senders = itertools.count(1)
 def answering() -> Iterator[tuple[Cyrus, Relay]]:
     """A server that knows its domain, and where its replies go."""
     relay = Relay()
-    [port] = free_ports(1)
-    controller = Controller(relay, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        with Cyrus.start(
-            "3.12", settings=f"defaultdomain: example.com\nsmtp_backend: host\nsmtp_host: 127.0.0.1:{port}\n"
-        ) as server:
+    with listening(relay) as port:
+        settings = f"defaultdomain: example.com\nsmtp_backend: host\nsmtp_host: 127.0.0.1:{port}\n"
+        with Cyrus.start("3.12", settings=settings) as server:
             yield server, relay
-    finally:
-        controller.stop()
 
 
 @pytest.fixture
