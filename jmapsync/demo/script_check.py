@@ -29,6 +29,7 @@ _NEEDS = {"fileinto": "fileinto", "include": "include", "vacation": "vacation", 
 _NEEDS |= dict.fromkeys(("addflag", "setflag", "removeflag"), "imap4flags")
 _ACTIONS = {"require", "keep", "discard", "redirect", "stop", *_NEEDS}
 _BLOCKS = {"if", "elsif", "else"}
+_BRACKETS = {"[": "]", "(": ")"}
 _DEEPEST = 15
 """Blocks within one another (RFC 5228, 2.10.5)."""
 
@@ -82,11 +83,18 @@ class _Parser:
     def _has_arguments(self, token: Token) -> bool:
         """Pass over arguments, and tests where a command takes them; return whether what ends a command follows."""
         self._at += 1
+        expected: list[str] = []
+        """The brackets that are to close what is open."""
         while self._at < len(self._found) and not self._is(";", "{", "}"):
-            if self._found[self._at].kind == "word" and token.value not in _BLOCKS:
+            found = self._found[self._at]
+            if found.kind == "word" and token.value not in _BLOCKS:
+                return False
+            if self._is(*_BRACKETS):
+                expected.append(_BRACKETS[found.value])
+            elif self._is(*_BRACKETS.values()) and (not expected or expected.pop() != found.value):
                 return False
             self._at += 1
-        return self._at < len(self._found) and not self._is("}")
+        return not expected and self._at < len(self._found) and not self._is("}")
 
     def _wrong_name(self, token: Token, depth: int) -> str:
         if depth > _DEEPEST or token.kind != "word":

@@ -107,7 +107,8 @@ def _read_place(row: tuple[Any, ...]) -> None:
 
 
 def _read_folder(row: tuple[Any, ...]) -> None:
-    if "\0" in row[1] or not {"", ".", ".."}.isdisjoint(row[1].split("/")):
+    # The folder of Sieve scripts is the root itself.
+    if row[1] and ("\0" in row[1] or not {"", ".", ".."}.isdisjoint(row[1].split("/"))):
         raise ValueError("it holds a path that no folder can have")
 
 

@@ -77,6 +77,13 @@ def test_check_lists_them_validates_files_and_warns_of_mailboxes_that_are_not_th
     assert set(store.listing()) == {"main", "other"}
 
 
+def test_check_finds_nothing_wrong_with_the_ledger_of_a_run(mirrored: Path, jmapsync: Command) -> None:
+    (mirrored / "third.sieve").write_text("keep;\n")
+    assert jmapsync("sync").code == 0
+    done = jmapsync("check")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_verify_proves_them_and_names_what_differs(mirrored: Path, store: ScriptStore, jmapsync: Command) -> None:
     assert jmapsync("verify").code == 0
     store.edit("other", "discard;\r\n")
