@@ -12,7 +12,7 @@ from jmapsync.demo.script_check import check_script
     [
         "",
         "keep;",
-        'require ["fileinto", "copy"];\nif allof(header :is ["subject", "from"] "x", not true) { fileinto :copy "A"; } else { stop; }',
+        'require ["fileinto", "copy"];\nif allof(header :is ["subject", "from"] "x", true) { fileinto :copy "A"; } else { stop; }',
     ],
 )
 def test_scripts_are_taken(script: str) -> None:
