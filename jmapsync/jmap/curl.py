@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.content import FileContent
+    from jmapsync.jmap.curl_transfer import Reading
     from jmapsync.jmap.proxies import Proxy
     from jmapsync.jmap.replies import Reply, Sink
     from jmapsync.jmap.transport import Transport
@@ -103,35 +104,41 @@ class CurlTransport:
         """
         address, proxy = _checked(url), self._main.proxies.for_url(url)
         origin = Origin.of(address)
-        async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(self._main.in_flight())
+        with self._main.in_flight():
             await self._learn(origin)
-            await stack.enter_async_context(self._turn(origin))
-            self._traffic.requests += 1
-            await self._traffic.turn()
-            transfer = self._free.pop() if self._free else self._new_transfer()
-            loop = self._loop = self._loop or CurlLoop(self._traffic.limit)
-            stack.callback(self._put_back, transfer, loop)
-            reading = Octets(content) if isinstance(content, bytes) else stack.enter_context(content.open()) if content else None
-            transfer.begin(url, reading, sink, most, bounds=self._main.bounds, now=loop.time())
-            size = None if content is None else len(content) if isinstance(content, bytes) else content.size
-            coding = {"Accept-Encoding": self._codings(urlsplit(address).hostname or "", origin, is_blob=sink is not None)}
-            self._set_up(transfer.handle, method, address, headers={**coding, **headers}, size=size, proxy=proxy)
-            # Rather another stream than another connection: libcurl then waits for the first one to be ready.
-            transfer.handle.setopt(pycurl.PIPEWAIT, self._main.multiplexed.get(origin, False))
-            self._active[transfer] = loop
-            self._keep_watch()
-            code, text = await loop.run(transfer.handle)
-            reply = transfer.finish(is_complete=not code)
-            self._asked[origin].set()
-            handshake = transfer.handle.getinfo(pycurl.APPCONNECT_TIME) - transfer.handle.getinfo(pycurl.CONNECT_TIME)
-            if handshake > 0:  # a connection was made for it
-                self._handshakes[origin] = min(handshake, self._handshakes.get(origin, handshake))
-            if reply is None:
-                raise _error(transfer, proxy, code, text)
+            async with self._turn(origin):
+                self._traffic.requests += 1
+                await self._traffic.turn()
+                transfer = self._free.pop() if self._free else self._new_transfer()
+                loop = self._loop = self._loop or CurlLoop(self._traffic.limit)
+                try:
+                    with _opened(content) as reading:
+                        transfer.begin(url, reading, sink, most, bounds=self._main.bounds, now=loop.time())
+                        size = None if content is None else len(content) if isinstance(content, bytes) else content.size
+                        coding = self._codings(urlsplit(address).hostname or "", origin, is_blob=sink is not None)
+                        sent = {"Accept-Encoding": coding, **headers}
+                        self._set_up(transfer.handle, method, address, headers=sent, size=size, proxy=proxy)
+                        reply = await self._carry_out(transfer, loop, origin, proxy)
+                finally:
+                    self._put_back(transfer, loop)
         self._main.multiplexed[origin] = reply.is_multiplexed
         _log.debug("%s %s %d%s", method, url, reply.status, " by HTTP/2" if reply.is_multiplexed else "")
         await self._traffic.turn()
+        return reply
+
+    async def _carry_out(self, transfer: Transfer, loop: CurlLoop, origin: Origin, proxy: Proxy | None) -> Reply:
+        # Rather another stream than another connection: libcurl then waits for the first one to be ready.
+        transfer.handle.setopt(pycurl.PIPEWAIT, self._main.multiplexed.get(origin, False))
+        self._active[transfer] = loop
+        self._keep_watch()
+        code, text = await loop.run(transfer.handle)
+        reply = transfer.finish(is_complete=not code)
+        self._asked[origin].set()
+        handshake = transfer.handle.getinfo(pycurl.APPCONNECT_TIME) - transfer.handle.getinfo(pycurl.CONNECT_TIME)
+        if handshake > 0:  # a connection was made for it
+            self._handshakes[origin] = min(handshake, self._handshakes.get(origin, handshake))
+        if reply is None:
+            raise _error(transfer, proxy, code, text)
         return reply
 
     def _codings(self, host: str, origin: Origin, *, is_blob: bool) -> str:
@@ -270,6 +277,12 @@ class CurlTransport:
         if self._watch is not None:
             self._watch.cancel()
         self._close()
+
+
+def _opened(content: bytes | FileContent | None) -> contextlib.AbstractContextManager[Reading | None]:
+    if content is None or isinstance(content, bytes):
+        return contextlib.nullcontext(content if content is None else Octets(content))
+    return content.open()
 
 
 _NO_PARTIAL_CHAIN = 4

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import selectors
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -26,6 +27,17 @@ _OK = 0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Of tcp(7); Linux alone has it."""
 
+_EVENTS = {
+    pycurl.POLL_IN: selectors.EVENT_READ,
+    pycurl.POLL_OUT: selectors.EVENT_WRITE,
+    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
+}
+_ACTIONS = {
+    selectors.EVENT_READ: pycurl.CSELECT_IN,
+    selectors.EVENT_WRITE: pycurl.CSELECT_OUT,
+    selectors.EVENT_READ | selectors.EVENT_WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
+}
+
 Ended = tuple[int, str]
 """libcurl's code of a transfer's end, and its text."""
 
@@ -44,6 +56,9 @@ class CurlLoop:
         self._ends: dict[pycurl.Curl, asyncio.Future[Ended]] = {}
         self._sockets: dict[int, int] = {}
         """What libcurl waits for at each socket."""
+        # Of its own, and watched by the loop as a whole: the loop's methods for a socket take ten times as long.
+        self._selector = selectors.DefaultSelector()
+        self._loop.add_reader(self._selector.fileno(), self._look)
         self._timer: asyncio.Handle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._pause_began = 0.0
@@ -89,8 +104,9 @@ class CurlLoop:
         for timer in (self._timer, self._pause):
             if timer is not None:
                 timer.cancel()
-        for descriptor in list(self._sockets):
-            self._wait_for(pycurl.POLL_REMOVE, descriptor, None, None)
+        self._loop.remove_reader(self._selector.fileno())
+        self._selector.close()
+        self._sockets.clear()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, None)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, None)
         if self.may_resolve:
@@ -105,22 +121,12 @@ class CurlLoop:
         before = self._sockets.pop(descriptor, 0)
         if wanted:
             self._sockets[descriptor] = wanted
-        if before != wanted and self._pause is None:
+        if before != wanted:
             # First removed: libcurl may have closed the socket and opened another under its number, which epoll does not know.
-            self._unwatch(descriptor, before)
-            self._watch(descriptor, wanted)
-
-    def _watch(self, descriptor: int, wanted: int) -> None:
-        if wanted & pycurl.POLL_IN:
-            self._loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
-        if wanted & pycurl.POLL_OUT:
-            self._loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
-
-    def _unwatch(self, descriptor: int, watched: int) -> None:
-        if watched & pycurl.POLL_IN:
-            self._loop.remove_reader(descriptor)
-        if watched & pycurl.POLL_OUT:
-            self._loop.remove_writer(descriptor)
+            if before:
+                self._selector.unregister(descriptor)
+            if wanted:
+                self._selector.register(descriptor, _EVENTS[wanted])
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer is not None:
@@ -133,13 +139,16 @@ class CurlLoop:
 
     # what the loop says
 
+    def _look(self) -> None:
+        for key, ready in self._selector.select(0):
+            if self._pause is None and key.fd in self._sockets:  # neither closed nor put off by what came before it
+                self._act(key.fd, _ACTIONS[ready])
+
     def _time_out(self) -> None:
         self._timer = None
         self._act(pycurl.SOCKET_TIMEOUT, 0)
 
     def _act(self, descriptor: int, events: int) -> None:
-        if self._pause is not None and descriptor != pycurl.SOCKET_TIMEOUT:
-            return  # it was ready when the pause began
         self._multi.socket_action(descriptor, events)
         if events & pycurl.CSELECT_IN and descriptor in self._sockets:
             _acknowledge(descriptor)
@@ -163,14 +172,12 @@ class CurlLoop:
         """Read and write nothing for a while: the server then sends no more than the kernel's buffers hold."""
         self._pause = self._loop.call_later(seconds, self._resume)
         self._pause_began = self._loop.time()
-        for descriptor, watched in self._sockets.items():
-            self._unwatch(descriptor, watched)
+        self._loop.remove_reader(self._selector.fileno())
 
     def _resume(self) -> None:
         self._pause = None
         self._paused += self._loop.time() - self._pause_began
-        for descriptor, wanted in self._sockets.items():
-            self._watch(descriptor, wanted)
+        self._loop.add_reader(self._selector.fileno(), self._look)
 
 
 def _acknowledge(descriptor: int) -> None:

@@ -196,7 +196,9 @@ class Transport:
         try:
             yield
         finally:
-            self._senders -= Counter((sender,))
+            self._senders[sender] -= 1
+            if not self._senders[sender]:
+                del self._senders[sender]
 
     async def _send(
         self,

@@ -29,6 +29,7 @@ def test_it_reports_rate_and_remaining_time() -> None:
         "of_bytes": 5_000_000,
         "per_second": 25.0,
         "bytes_per_second": 100_000,
+        "seconds": 10,
         "seconds_left": 30,
     }
     meter.finish("home", "mail")
