@@ -58,7 +58,7 @@ class CurlLoop:
         """What libcurl waits for at each socket."""
         # Of its own, and watched by the loop as a whole: the loop's methods for a socket take ten times as long.
         self._selector = selectors.DefaultSelector()
-        self._loop.add_reader(self._selector.fileno(), self._look)
+        self._loop.add_reader(self._selector.fileno(), self._serve_ready)
         self._timer: asyncio.Handle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._pause_began = 0.0
@@ -139,7 +139,7 @@ class CurlLoop:
 
     # what the loop says
 
-    def _look(self) -> None:
+    def _serve_ready(self) -> None:
         for key, ready in self._selector.select(0):
             if self._pause is None and key.fd in self._sockets:  # neither closed nor put off by what came before it
                 self._act(key.fd, _ACTIONS[ready])
@@ -177,7 +177,7 @@ class CurlLoop:
     def _resume(self) -> None:
         self._pause = None
         self._paused += self._loop.time() - self._pause_began
-        self._loop.add_reader(self._selector.fileno(), self._look)
+        self._loop.add_reader(self._selector.fileno(), self._serve_ready)
 
 
 def _acknowledge(descriptor: int) -> None:
