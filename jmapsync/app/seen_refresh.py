@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.seen import QUOTA, VACATION, quotas_as_seen, read_seen, vacation_as_seen, write_seen
 from jmapsync.errors import JmapsyncError, UnsupportedError
+from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.quota import CYRUS_QUOTA, read_quotas
 from jmapsync.storage.jmap.quota import QUOTA as QUOTA_CAPABILITY
 from jmapsync.storage.jmap.vacation import VACATION as VACATION_CAPABILITY
@@ -30,7 +31,7 @@ async def refresh_seen(account: AccountConfig, client: Client, *, full: bool) ->
     """Read what is older than it is to be shown. A failure is stored in place of it: the run itself does not depend on it."""
     seen = read_seen(account.state_dir)
     due = {name: read for name, read in _READ.items() if full or _is_due(seen, name)}
-    found = {name: await read(account, client) for name, read in due.items()}
+    found = dict(zip(due, await together(read(account, client) for read in due.values()), strict=True))
     if found:
         with suppress(OSError):  # the state folder of a disk that is full: the run says so itself
             write_seen(account.state_dir, **found)
@@ -38,7 +39,7 @@ async def refresh_seen(account: AccountConfig, client: Client, *, full: bool) ->
 
 async def read_now(account: AccountConfig, client: Client) -> dict[str, dict[str, Any]]:
     """Return what is stored of a server, read now."""
-    return {name: await read(account, client) for name, read in _READ.items()}
+    return dict(zip(_READ, await together(read(account, client) for read in _READ.values()), strict=True))
 
 
 def _is_due(seen: Mapping[str, Any], name: str) -> bool:

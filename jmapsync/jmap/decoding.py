@@ -23,8 +23,8 @@ class TooManyValuesError(DecodeError):
 
 DEPTH = 100
 """Levels of arrays within arrays, or objects within objects. JMAP objects have far fewer; a recursive parser fails at about 900."""
-_BRACKETS = b'[]{}"'
-_OTHER_OCTETS = bytes(octet for octet in range(256) if octet not in _BRACKETS)
+_MARKS = b'[]{},"'
+_OTHER_OCTETS = bytes(octet for octet in range(256) if octet not in _MARKS)
 _STEPS = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(octet), 0) for octet in range(256)]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _STRINGS = re.compile(rb'"[^"]*"')
@@ -36,10 +36,9 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
     RFC 8259, section 8.1, lets a reader ignore a byte order mark.
     """
     octets = body.removeprefix(_BYTE_ORDER_MARK)
-    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
-        raise TooManyValuesError(f"more than {VALUES:,} values")
-    if _is_deep(octets):
-        raise DecodeError(f"nested deeper than {DEPTH} levels")
+    opening = octets.count(b"[") + octets.count(b"{")
+    if opening > DEPTH or opening + octets.count(b",") > VALUES:
+        _check(_without_strings(octets))
     try:
         decoded: T = msgspec.json.decode(octets, type=type_)
     except RecursionError as error:
@@ -47,10 +46,15 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
     return decoded
 
 
-def _is_deep(body: bytes) -> bool:
-    """Return whether brackets nest deeper than `DEPTH`, without recursion."""
-    if body.count(b"[") + body.count(b"{") <= DEPTH:
-        return False
+def _check(marks: bytes) -> None:
+    """Raise `DecodeError` for too many values or too many levels, without recursion."""
+    if sum(marks.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
+        raise TooManyValuesError(f"more than {VALUES:,} values")
+    if max(accumulate(map(_STEPS.__getitem__, marks.replace(b",", b""))), default=0) > DEPTH:
+        raise DecodeError(f"nested deeper than {DEPTH} levels")
+
+
+def _without_strings(body: bytes) -> bytes:
+    """Return the brackets and commas that are outside strings: messages that come as text have many."""
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _OTHER_OCTETS)
-    bare = _STRINGS.sub(b"", bare.replace(b'""', b""))
-    return max(accumulate(map(_STEPS.__getitem__, bare)), default=0) > DEPTH
+    return _STRINGS.sub(b"", bare.replace(b'""', b""))

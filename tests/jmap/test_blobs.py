@@ -381,6 +381,14 @@ async def test_blobs_come_as_text_where_they_are_text_octet_for_octet(peer: Peer
     assert {tuple(seen.calls[0][1]["properties"]) for seen in peer.seen_at("/api")} == {("data", "digest:sha")}
 
 
+@pytest.mark.parametrize("octets", [b"1,2," * 1_600_000, b"[" * 5_000, b'[{"' * 1_000 + b"\\" * 9])
+async def test_text_full_of_commas_and_brackets_is_no_value_of_json(peer: Peer, octets: bytes) -> None:
+    peer.on("/api", blob_get({"G1": octets}))
+    async with client(peer) as c:
+        [blob] = await get_blobs(c, "alice", ["G1"])
+    assert blob.data == octets
+
+
 @pytest.mark.parametrize(
     "text", ["\u00e9", "cafe\u0301", "caf\ufffd", pytest.param("caf\udce9", id="surrogate"), 7, None, "caf\u00e9\r\n"]
 )
