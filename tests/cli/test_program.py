@@ -196,6 +196,7 @@ class TestTheOutsideWorld:
 
     def test_progress_is_drawn_on_a_terminal_only(self, home: Home, process: Command, server: DemoServer) -> None:
         server.account.populate(1500)
+        server.faults.latency.arm(0.3)  # a run that is over within half a second draws nothing
         with Terminal() as terminal:
             done = subprocess.run(
                 [*PROGRAM, "sync"],
