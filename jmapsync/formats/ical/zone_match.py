@@ -27,6 +27,8 @@ _YEARS_AHEAD: Final = 12
 _YEAR: Final = 366 * DAY
 _YEARS_BEFORE_THE_END: Final = 5
 """Years compared of a VTIMEZONE whose rules end before the object begins."""
+_YEARS_LISTED: Final = 2
+"""Years of the object whose changes a program lists that leaves out the later ones."""
 _LAST_YEAR: Final = 9998
 _NAME_COLUMN: Final = 2
 """The column of zone1970.tab with the name of the zone."""
@@ -113,14 +115,14 @@ def _named(rules: Rules, names: list[str], begin: int, end: int) -> str | None:
     A VTIMEZONE says nothing of the time before its first onset. Programs such as khal list the transitions of some years only,
     and Cyrus ends the rules before the event (TZUNTIL, RFC 7808, section 7.1): after these, a zone is accepted if all that the
     file names have the last of them. Earlier ones are not compared: Cyrus writes rules of one form for years that had others.
-    A zone without changes in the end needs no cut: there the file is taken at its word.
+    A zone without changes in the end needs no cut: there the file is taken at its word, as where it lists the changes of many years.
     """
     if not names or end < rules.begin:
         return names[0] if names else None
     begin = max(begin, rules.begin)
     window = rules.window(begin, end)
     found = next((name for name in names if _has(name, window, begin, end)), None)
-    if found is not None or rules.end is None or end <= rules.end:
+    if found is not None or rules.end is None or end <= rules.end or rules.end > begin + _YEARS_LISTED * _YEAR:
         return found
     if begin >= rules.end or not rules.window(begin, rules.end).changes:
         begin = max(rules.begin, rules.end - _YEARS_BEFORE_THE_END * _YEAR)

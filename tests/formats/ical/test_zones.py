@@ -114,6 +114,13 @@ class TestTheRulesOfTheFileDecide:
         assert (item["timeZone"], "recurrenceOverrides" in item) == ("Europe/Berlin", False)
         assert one("DTSTART;TZID=Europe/Berlin:20300705T120000", zones=lines)["timeZone"] == "Europe/Berlin"
 
+    def test_a_list_of_many_years_is_taken_at_its_word(self) -> None:
+        """Fort Nelson gave up its changes in 2015, Yukon in 2020: the two have the same offsets until then."""
+        lines = ["TZID:Canada/Yukon" if line.startswith("TZID") else line for line in vtimezone("America/Fort_Nelson", 2008, 2059)]
+        rule = "RRULE:FREQ=MONTHLY;COUNT=135"
+        item = one("DTSTART;TZID=Canada/Yukon:20090807T194500", rule, zones=lines)
+        assert (item["timeZone"], "recurrenceOverrides" in item) == ("America/Fort_Nelson", False)
+
     def test_before_its_first_onset_a_vtimezone_says_nothing(self) -> None:
         zones = zone("Europe/London", "+0000", "+0100", EUROPE, start="19810329T010000")
         assert one("DTSTART;TZID=Europe/London:19700601T120000", zones=zones)["timeZone"] == "Europe/London"
