@@ -115,7 +115,7 @@ def _named(rules: Rules, names: list[str], begin: int, end: int) -> str | None:
     A VTIMEZONE says nothing of the time before its first onset. Programs such as khal list the transitions of some years only,
     and Cyrus ends the rules before the event (TZUNTIL, RFC 7808, section 7.1): after these, a zone is accepted if all that the
     file names have the last of them. Earlier ones are not compared: Cyrus writes rules of one form for years that had others.
-    A zone without changes in the end needs no cut: there the file is taken at its word, as where it lists the changes of many years.
+    A zone without changes in the end needs no cut: there the file is taken at its word, as where it lists many years.
     """
     if not names or end < rules.begin:
         return names[0] if names else None
