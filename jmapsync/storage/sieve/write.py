@@ -192,9 +192,7 @@ class Writer(BatchWriter):
         """Let the link lead to the script that is to be active, or take it away where no script is to be."""
         done = {key: draft for key, draft in drafts.items() if key not in receipts}
         folder, link = self._below.at(""), self.link
-        wanted = sorted(
-            (draft for draft in done.values() if draft.is_active and draft.place is not None), key=lambda one: one.was_active
-        )
+        wanted = [draft for draft in done.values() if draft.is_active and draft.place is not None]
         target = self._target = min(wanted, key=lambda one: one.was_active, default=None)
         if target is not None and target.place is not None:
             if link is None or link.file != target.place.name:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
+from jmapsync.demo.problems import MethodError
+from jmapsync.errors import NetworkError
 from tests.kit.script_mirror import KEEP, STOP, ScriptMirror
 
 if TYPE_CHECKING:
@@ -124,3 +126,33 @@ def test_included_scripts_are_sent_first(make: Make) -> None:
     mirror.sync_until_quiet()
     assert list(store.listing())[-2:] == ["z inner", "a outer"]
     assert store.active_name == "main"
+
+
+@pytest.mark.parametrize("what", ["drop_before", "missing_blob"])
+def test_content_that_cannot_be_read_is_reported_as_what_it_is(make: Make, what: str) -> None:
+    server, store, mirror = make("rfc")
+    for name in ("main", "other"):
+        store.edit(name, "# new\r\nkeep;\r\n")
+    store.add("third", "# new\r\nkeep;\r\n")
+    before, fault = mirror.files, getattr(server.faults, what)
+    fault.arm(only=["download"])
+    if what == "drop_before":
+        with pytest.raises(NetworkError):
+            mirror.sync()
+    else:
+        assert {one.item for one in mirror.sync().problems} == {"script main", "script other", "script third"}
+    assert mirror.files == before
+    fault.disarm()
+    mirror.sync_until_quiet()
+    assert set(mirror.files) == {"main", "other", "third"}
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_a_server_that_gives_few_at_a_time_is_asked_page_by_page(make: Make, page: int) -> None:
+    server, store, mirror = make("rfc")
+    store.add("third", "keep;\r\n")
+    store.add("fourth", "keep;\r\n")
+    server.faults.method_error.arm(MethodError("requestTooLarge"), only=["SieveScript/get"], times=1)
+    server.faults.truncated_query.arm(page, only=["SieveScript/query"])
+    assert mirror.sync().problems == []
+    assert set(mirror.files) == {"main", "other", "third", "fourth"}

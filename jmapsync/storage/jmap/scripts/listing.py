@@ -7,7 +7,6 @@ the bytes do not (Cyrus): what counts are the bytes. A script counts as gone onl
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +19,9 @@ from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.kinds import SIEVE
 from jmapsync.storage.jmap.caller import Caller, is_too_large, raise_if_gone
+from jmapsync.storage.jmap.concurrent import in_parallel
 from jmapsync.storage.jmap.decoding import SILENT, Listed, listed
+from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.jmap.scripts.names import plain_name
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Scripts:
         self.client, self.account = client, account
         self.known: dict[str, Bytes] = {}
         """By id, as they were last read."""
+        self.doubt = ""
+        """Why the last listing is not proven to be whole, or nothing."""
         self._kept: dict[str, bytes] = {}
         """Contents by digest."""
 
@@ -77,6 +80,7 @@ class Scripts:
 
     async def all(self) -> Listed[Script]:
         """Return all scripts. Raises MethodError, AccountGoneError."""
+        self.doubt = ""
         try:
             found = await self._get(None)
         except MethodError as error:
@@ -108,34 +112,30 @@ class Scripts:
         return listed(await self.caller.call([call]), call, Script)
 
     async def _ids(self) -> list[str]:
-        """Return the ids of all scripts, page by page, until a page has no new one."""
-        found: dict[str, None] = {}
-        while True:
-            query = Call("SieveScript/query", {"accountId": self.account.id, "position": len(found)}, "query")
-            ids = (await self.caller.call([query])).get(query).get("ids") or []
-            fresh = [one for one in ids if isinstance(one, str) and one not in found]
-            if not fresh:
-                return list(found)
-            found.update(dict.fromkeys(fresh))
+        """Return the ids of all scripts, page by page."""
+
+        async def ask(position: int) -> Page:
+            query = Call("SieveScript/query", {"accountId": self.account.id, "position": position}, "query")
+            return read_page(await self.caller.call([query]), query)
+
+        walk = await walk_through(ask)
+        self.doubt = walk.why
+        return [*walk.ids, *walk.strays]
 
     async def read(self, scripts: Iterable[Script], *, anew: bool = False) -> dict[str, str]:
         """Read the bytes of scripts that are not known, or of all when `anew`; return why some cannot be read, by id."""
         wanted = [one for one in scripts if anew or one.id not in self.known or self.known[one.id].blob != one.blob_id]
         failed: dict[str, str] = {}
-        gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(script: Script) -> None:
-            async with gate:
-                try:
-                    await self.content(script)
-                except JmapsyncError as error:
-                    if error.scope is Scope.ACCOUNT:
-                        raise
-                    failed[script.id] = f"its content cannot be read: {error}"
+            try:
+                await self.content(script)
+            except JmapsyncError as error:
+                if error.scope is Scope.ACCOUNT:
+                    raise
+                failed[script.id] = f"its content cannot be read: {error}"
 
-        async with asyncio.TaskGroup() as group:
-            for script in wanted:
-                group.create_task(one(script))
+        await in_parallel((one(script) for script in wanted), _AT_ONCE)
         return failed
 
     async def content(self, script: Script) -> bytes:

@@ -85,6 +85,8 @@ class ScriptSide:
             gone=rest.not_found,
             problems=[Trouble(f"script {_label(scripts, ref)}", why, ref) for ref, why in sorted(failed.items())],
         )
+        if self._scripts.doubt:
+            page.problems.append(Trouble("scripts", f"{self._scripts.doubt}; some may be missing here"))
         active = next((one.id for one in scripts if one.is_active), "")
         page.suspicious = _doubt(before, page.gone, active, left=len(scripts) + len(failed), known=len(known()))
         self._read_whole = {one.id for one in scripts if one.id not in failed} if whole else set()
