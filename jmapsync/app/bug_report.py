@@ -22,7 +22,7 @@ from jmapsync.app.health import read_health
 from jmapsync.app.redaction import redacted
 from jmapsync.app.server_offer import OFFER
 from jmapsync.app.state_paths import LEDGER
-from jmapsync.config.declared import NAME, tables, toml
+from jmapsync.config.declared import NAME, Key, tables, toml
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import JmapsyncError
 from jmapsync.ledger import Summary
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from jmapsync.app.health import AccountHealth, KindHealth
     from jmapsync.config import AccountConfig, Config
-from jmapsync.config.declared import Key
 
 _PACKAGES = ("click", "httpx", "msgspec", "pycurl", "websockets", "watchdog", "apscheduler", "keyring", "notmuch2")
 _SHOWN = {"flag", "choice", "duration", "rate", "whole", "percent"}
@@ -144,7 +143,11 @@ def _offer(account: AccountConfig) -> Iterator[str]:
     if not note:
         yield "- server: what it offers is not known yet"
         return
-    offer: dict[str, Any] = json.loads(note)
+    try:
+        offer: dict[str, Any] = json.loads(note)
+    except ValueError:  # changed by hand; the next run writes it anew
+        yield "- server: what it offers cannot be read"
+        return
     yield f"- server: {counted(offer['accounts'], 'account')}, {'with' if offer['push'] else 'without'} push"
     for name, figures in offer["capabilities"].items():
         shown = ", ".join(f"{key} {json.dumps(value)}" for key, value in figures.items())

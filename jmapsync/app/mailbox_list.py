@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.wire import CORE, Call
+from jmapsync.jmap.wire import CORE, Call, batched
 from jmapsync.kinds import MAIL
+from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 
 if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
@@ -26,16 +27,18 @@ async def read_mailboxes(client: Client, account: Account) -> list[dict[str, Any
             raise
     else:
         return _objects(answer)
-    found: dict[str, dict[str, Any]] = {}
-    page = (await client.session()).limits.max_objects_in_get
-    while True:
-        query = Call("Mailbox/query", {"accountId": account.id, "position": len(found), "limit": page}, "query")
-        get = Call("Mailbox/get", {"accountId": account.id, "ids": query.ref("/ids"), "properties": _PROPERTIES}, "get")
-        response = await client.call([query, get], using=using)
-        fresh = [one for one in _objects(response.get(get)) if one["id"] not in found]
-        if not fresh:
-            return list(found.values())
-        found.update((one["id"], one) for one in fresh)
+    most = (await client.session()).limits.max_objects_in_get
+
+    async def ask(position: int) -> Page:
+        query = Call("Mailbox/query", {"accountId": account.id, "position": position, "limit": most}, "query")
+        return read_page(await client.call([query], using=using), query)
+
+    walk = await walk_through(ask)
+    found: list[dict[str, Any]] = []
+    for some in batched([*walk.ids, *walk.strays], most):
+        get = Call("Mailbox/get", {"accountId": account.id, "ids": some, "properties": _PROPERTIES}, "get")
+        found += _objects((await client.call([get], using=using)).get(get))
+    return found
 
 
 def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
