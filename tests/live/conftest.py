@@ -15,6 +15,7 @@ from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
 from tests.live.service import Service
+from tests.live.smtp_relay import Relay, listening
 from tests.live.userspace import Userspace
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[tuple[Relay, int]]:
+    """Where the mail of servers goes, and its port."""
+    relay = Relay()
+    with listening(relay) as port:
+        yield relay, port
 
 
 @pytest.fixture(scope="session")

@@ -15,23 +15,17 @@ import pytest
 from tests.kit.pim import Dav, Pim, change
 from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
-from tests.live.smtp_relay import Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.live.smtp_relay import Relay
+
 PASSWORD = "correct horse"
 CALENDARS = "urn:ietf:params:jmap:calendars"
 QUIET = 2.0
 """Seconds in which a mail that is to leave has left: Cyrus sends within the request."""
-
-
-@pytest.fixture(scope="module")
-def relay() -> Iterator[tuple[Relay, int]]:
-    relay = Relay()
-    with listening(relay) as port:
-        yield relay, port
 
 
 @pytest.fixture(scope="module")

@@ -17,22 +17,16 @@ from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.home_folder import HomeFolder, shown
 from tests.live.imap import Imap
 from tests.live.jmapraw import CORE, MAIL, Jmap
-from tests.live.smtp_relay import Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tests.live.smtp_relay import Relay
+
 
 SUBMISSION = "urn:ietf:params:jmap:submission"
 KILLS = 25
-
-
-@pytest.fixture(scope="module")
-def relay() -> Iterator[tuple[Relay, int]]:
-    relay = Relay()
-    with listening(relay) as port:
-        yield relay, port
 
 
 @pytest.fixture(scope="module")
