@@ -10,7 +10,7 @@ import msgspec
 
 from jmapsync.jmap.bounds import VALUES
 
-__all__ = ["DEPTH", "DecodeError", "TooManyValuesError", "decode_json"]
+__all__ = ["DEPTH", "DecodeError", "TooManyValuesError", "check_json", "decode_json", "decode_unchecked"]
 
 T = TypeVar("T")
 
@@ -35,15 +35,24 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
 
     RFC 8259, section 8.1, lets a reader ignore a byte order mark.
     """
-    octets = body.removeprefix(_BYTE_ORDER_MARK)
-    opening = octets.count(b"[") + octets.count(b"{")
-    if opening > DEPTH or opening + octets.count(b",") > VALUES:
-        _check(_without_strings(octets))
+    check_json(body)
+    return decode_unchecked(body, type_)
+
+
+def decode_unchecked(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  # as msgspec's own
+    """Return decoded JSON that `check_json` has passed, or that has only values of known types; raise `DecodeError`."""
     try:
-        decoded: T = msgspec.json.decode(octets, type=type_)
+        decoded: T = msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK), type=type_)
     except RecursionError as error:
         raise DecodeError("nested too deep") from error
     return decoded
+
+
+def check_json(body: bytes) -> None:
+    """Raise `DecodeError` for JSON with too many values or too many levels."""
+    opening = body.count(b"[") + body.count(b"{")
+    if opening > DEPTH or opening + body.count(b",") > VALUES:
+        _check(_without_strings(body))
 
 
 def _check(marks: bytes) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.bounds import VALUES
-from jmapsync.jmap.decoding import DecodeError, TooManyValuesError, decode_json
+from jmapsync.jmap.decoding import DecodeError, TooManyValuesError, check_json, decode_json, decode_unchecked
 from jmapsync.jmap.failures import AnswerError, MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.repair_json import readable
 from jmapsync.jmap.shapes import arguments
@@ -97,6 +97,8 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 _encoder = msgspec.json.Encoder()
+_LARGE = 8 << 20
+"""Octets of a response up to which its values fit into memory, however small they are: it is asked for about 4 MB."""
 
 
 def encode_request(calls: Sequence[Call], using: Sequence[str], created_ids: Mapping[str, str] | None = None) -> bytes:
@@ -180,7 +182,7 @@ def decode_response(body: bytes) -> Response:
     An undecodable value affects only the object that it is in (`repair_json`).
     """
     try:
-        return Response(decode_json(body, _Envelope))
+        return Response(_decode_envelope(body))
     except DecodeError as error:
         too_much = isinstance(error, TooManyValuesError) or body.count(b"\\") > VALUES
         repaired = body if too_much else readable(body)
@@ -189,6 +191,20 @@ def decode_response(body: bytes) -> Response:
     except DecodeError as error:
         what = f"it holds more than {VALUES:,} values" if isinstance(error, TooManyValuesError) else describe(body)
         raise ServerError(f"The server answered with something that is not a JMAP response ({what}).") from error
+
+
+def _decode_envelope(body: bytes) -> _Envelope:
+    """Decode a Response object; the results of Blob/get are decoded into known types only, so their depth is not checked.
+
+    They are the largest, and the check reads all of their text.
+    """
+    if len(body) > _LARGE:
+        return decode_json(body, _Envelope)
+    envelope: _Envelope = decode_unchecked(body, _Envelope)
+    for name, raw, _ in envelope.method_responses:
+        if name != "Blob/get":
+            check_json(bytes(raw))
+    return envelope
 
 
 def describe(body: bytes) -> str:
