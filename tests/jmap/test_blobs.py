@@ -381,6 +381,17 @@ async def test_blobs_come_as_text_where_they_are_text_octet_for_octet(peer: Peer
     assert {tuple(seen.calls[0][1]["properties"]) for seen in peer.seen_at("/api")} == {("data", "digest:sha")}
 
 
+@pytest.mark.parametrize("depth", [101, 100_000])
+async def test_an_unknown_member_of_a_blob_does_not_spoil_it_however_deep(peer: Peer, depth: int) -> None:
+    data = base64.b64encode(b"mail")
+    nested = b'{"id":"G1","odd":' + b"[" * depth + b"]" * depth + b',"data:asBase64":"' + data + b'"}'
+    body = b'{"methodResponses":[["Blob/get",{"list":[' + nested + b',{"id":"G2","data:asBase64":"' + data + b'"}]},"blobs"]]}'
+    peer.on("/api", Answer(200, body))
+    async with client(peer) as c:
+        got = await get_blobs(c, "alice", ["G1", "G2"])
+    assert [blob.data for blob in got] == [b"mail", b"mail"]
+
+
 @pytest.mark.parametrize("octets", [b"1,2," * 1_600_000, b"[" * 5_000, b'[{"' * 1_000 + b"\\" * 9])
 async def test_text_full_of_commas_and_brackets_is_no_value_of_json(peer: Peer, octets: bytes) -> None:
     peer.on("/api", blob_get({"G1": octets}))
