@@ -36,7 +36,8 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
     RFC 8259, section 8.1, lets a reader ignore a byte order mark.
     """
     check_json(body)
-    return decode_unchecked(body, type_)
+    decoded: T = decode_unchecked(body, type_)
+    return decoded
 
 
 def decode_unchecked(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  # as msgspec's own
