@@ -118,6 +118,9 @@ class TestWhatIsSaid:
                 vcard_version = "4.0"
                 [accounts.home.calendars]
                 path = "~/.calendars/home"
+                include = ["*", "Team"]
+                exclude = ["Holidays *"]
+                hidden = false
                 [accounts.home.tasks]
                 path = "~/.tasks/home"
                 [accounts.home.sieve]
@@ -149,6 +152,10 @@ class TestWhatIsSaid:
         assert account.mail.notmuch == tags
         assert account.contacts is not None
         assert account.contacts.vcard_version == "4.0"
+        assert (account.contacts.include, account.contacts.exclude, account.contacts.hidden) == (("*",), (), True)
+        assert account.calendars is not None
+        calendars = account.calendars
+        assert (calendars.include, calendars.exclude, calendars.hidden) == (("*", "Team"), ("Holidays *",), False)
         assert account.sieve is not None
         assert account.sieve.path == home / ".config/sieve/home"
         assert config.daemon == DaemonConfig(push=False, poll=90, settle=1.5, full=1_209_600)
@@ -254,6 +261,8 @@ poll = "10x"
                 "5: path starts with the home directory of an unknown user",
             ),
             (ACCOUNT + '[accounts.home.mail]\npath = "/m"\ninclude = []\n', "6: include must not be empty"),
+            (ACCOUNT + '[accounts.home.tasks]\npath = "/m"\ninclude = []\n', "6: include must not be empty"),
+            (ACCOUNT + '[accounts.home.sieve]\npath = "/m"\nexclude = []\n', "6: [accounts.home.sieve] has no key 'exclude'"),
             (ACCOUNT + MAIL + "tags = { Archive = 1 }\n", "7: tags must be a table of strings that are not empty"),
             (ACCOUNT + MAIL + 'tags = { a = "x", b = "x" }\n', "7: tags uses 'x' for more than one mailbox or keyword"),
             (ACCOUNT + MAIL + "mailbox = []\n", "7: [accounts.home.mail.notmuch] has no key 'mailbox'; did you mean 'mailboxes'?"),

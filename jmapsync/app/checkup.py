@@ -12,10 +12,9 @@ from jmapsync.app.mailbox_list import paths_of, read_mailboxes
 from jmapsync.app.seen import quota_texts, vacation_text
 from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
-from jmapsync.app.sides import require
+from jmapsync.app.sides import patterns_of, require
 from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
-from jmapsync.formats.names import Patterns
 from jmapsync.jmap.failures import MethodError
 from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.signin.credential import OAuthCredential
@@ -26,7 +25,7 @@ from jmapsync.storage.jmap.objects import collections, dialect_for
 from jmapsync.sync.report import worst
 
 if TYPE_CHECKING:
-    from jmapsync.config import AccountConfig, MailConfig
+    from jmapsync.config import AccountConfig, KindConfig, MailConfig
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
     from jmapsync.storage.jmap.identities import Identity
@@ -75,6 +74,8 @@ class Checkup(Struct):
     """Whether a vacation reply is sent; nothing while it is off."""
     collections: dict[str, list[str]] = {}
     """The names of address books and calendars, by kind."""
+    left_out: dict[str, list[str]] = {}
+    """The names of address books and calendars that only the disk has, and that are not to be mirrored, by kind."""
     invitations: str = ""
     """Whether the participants of events are mailed; nothing without calendars."""
     disks: dict[str, list[str]] = {}
@@ -174,9 +175,21 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
         await _check_scripts(found, account, client, session, theirs)
     else:
         found.account_id = found.account_id or theirs.id
-        found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
+        await _check_collections(found, account.kinds[kind], client, session, theirs)
     if kind == "calendars" and account.calendars is not None:
         found.invitations = _MAILED if account.calendars.send_invitations else _NOT_MAILED
+
+
+async def _check_collections(found: Checkup, config: KindConfig, client: Client, session: Session, theirs: Account) -> None:
+    """List address books or calendars, and say which are not mirrored, those that only the disk has among them."""
+    from jmapsync.storage.vdir.folders import unwanted_in  # noqa: PLC0415  # mail alone needs none of it
+
+    patterns = patterns_of(config)
+    every = await collections(client, theirs, dialect_for(config.kind, session, theirs))
+    found.collections[config.kind] = [
+        one.label() if patterns.covers(one.name, hidden=bool(one.unshown)) else one.label("not mirrored") for one in every
+    ]
+    found.left_out[config.kind] = unwanted_in(config.path, patterns)
 
 
 async def _check_scripts(found: Checkup, account: AccountConfig, client: Client, session: Session, theirs: Account) -> None:
@@ -202,7 +215,7 @@ async def _identities(account: AccountConfig, client: Client, session: Session) 
 
 def arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
     """Return mailboxes with their paths, the inbox first."""
-    patterns = Patterns(config.include, config.exclude)
+    patterns = patterns_of(config)
     boxes = [
         Mailbox(
             path=path,

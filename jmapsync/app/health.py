@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from contextlib import suppress
@@ -19,7 +18,6 @@ from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, RUN_SOCKET, SEEN, SOC
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Summary
-from jmapsync.ledger.notes import DETACHED
 from jmapsync.ledger.pending import success_of
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.sync.report import Problem, counted, worst
@@ -288,7 +286,7 @@ def _fill(found: KindHealth, kind: str, ledger: Summary, runs: dict[str, tuple[i
     found.here, found.on_server, found.waiting = ledger.counts(kind)
     found.conflicts = len(ledger.conflict_copies(kind))
     found.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
-    found.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
+    found.detached = ledger.left_alone(kind)
     suspension = ledger.suspension(kind)
     found.suspended = suspension.message if suspension else ""
 

@@ -12,7 +12,7 @@ from jmapsync.app.sides import require
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.kinds import KINDS, MAIL, SIEVE
-from jmapsync.storage.jmap.objects import containers_with_rights, dialect_for, stated_rights
+from jmapsync.storage.jmap.objects import collections, dialect_for, stated_rights
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
@@ -86,7 +86,7 @@ async def _access(kind: str, theirs: Account, client: Client, session: Session) 
     elif kind == SIEVE.name:
         held = []  # scripts have no containers, and no rights but those of the account
     else:
-        held = await containers_with_rights(client, theirs, dialect_for(kind, session, theirs))
+        held = [(one.label(), one.rights) for one in await collections(client, theirs, dialect_for(kind, session, theirs))]
     return [_described(name, rights, names, theirs) for name, rights in sorted(held, key=lambda one: one[0].casefold())]
 
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from jmapsync.app.account import Sides
 from jmapsync.app.state_paths import SPOOL
-from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, SieveConfig
+from jmapsync.config import CalendarsConfig, CollectionsConfig, ContactsConfig, MailConfig, SieveConfig
 from jmapsync.errors import UnsupportedError
-from jmapsync.formats.names import Patterns
+from jmapsync.formats.names import EVERYTHING, CollectionPatterns, Patterns
 from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.storage.port import MailPair, ObjectPair
 
@@ -76,7 +76,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
 
     theirs = require(MAIL.name, account, session)
     spool = account.state_dir / SPOOL
-    patterns = Patterns(config.include, config.exclude)
+    patterns = patterns_of(config)
     local = MaildirSide(
         config.path,
         spool,
@@ -120,11 +120,22 @@ def _objects(
     kind = KINDS[config.kind]
     codec = codec_of(kind.name, vcard_version=config.vcard_version if isinstance(config, ContactsConfig) else "3.0")
     theirs = require(kind.name, account, session)
+    patterns = patterns_of(config)
     dialect = dialect_for(kind.name, session, theirs)
     allowed = isinstance(config, CalendarsConfig) and config.send_invitations
     remote = ObjectSide(client, theirs, dialect, codec, unmailed if allowed else None)
     return Sides(
         _directed(kind, config),
         theirs.id,
-        ObjectPair(VdirSide(config.path, kind.name, codec, dry=dry), remote, codec),
+        ObjectPair(VdirSide(config.path, kind.name, codec, dry=dry, patterns=patterns), remote, codec),
+        patterns=patterns,
     )
+
+
+def patterns_of(config: KindConfig) -> Patterns:
+    """Return which mailboxes, address books, calendars or task lists of a kind are mirrored."""
+    if isinstance(config, MailConfig):
+        return Patterns(config.include, config.exclude)
+    if isinstance(config, CollectionsConfig):
+        return CollectionPatterns(config.include, config.exclude, config.hidden)
+    return EVERYTHING

@@ -16,7 +16,7 @@ from jmapsync.app.memory import give_back_memory
 from jmapsync.app.seen_refresh import refresh_seen
 from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register, title_of
-from jmapsync.app.sides import account_of, require, sides_of
+from jmapsync.app.sides import account_of, patterns_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
 from jmapsync.config import MailConfig
@@ -242,7 +242,7 @@ class OpenAccount(Struct):
         found = []
         for config in self.kinds:
             try:
-                unmailed = unmailed_events(self.ledger, config.kind)
+                unmailed = unmailed_events(self.ledger, config.kind, patterns_of(config))
                 found.append(sides_of(config, self.account, self.client, session, dry=self.dry, unmailed=unmailed))
             except UnsupportedError as error:
                 self._pass_over(run, config.kind, error, session)

@@ -49,10 +49,7 @@ def print_checkup(found: Checkup) -> None:
         for box in found.mailboxes:
             say(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
     _print_account(found)
-    for kind, names in found.collections.items():
-        say(f"  {kind:10} {len(names)}: {', '.join(names)}")
-        if kind == "calendars":
-            say(f"             {found.invitations}")
+    _print_collections(found)
     _print_accounts(found)
     for kind, remarks in found.disks.items():
         for remark in remarks:
@@ -61,6 +58,16 @@ def print_checkup(found: Checkup) -> None:
         say(f"  adoption   {found.adoption}")
     for problem in found.problems:
         say(f"{found.name}: {problem}", err=True)
+
+
+def _print_collections(found: Checkup) -> None:
+    """Print the address books, calendars and scripts of the account, and what of the disk is left alone."""
+    for kind, names in found.collections.items():
+        say(f"  {kind:10} {len(names)}: {', '.join(names)}")
+        if left_out := found.left_out.get(kind):
+            say(f"             only here, and not created on the server, because they are excluded: {', '.join(left_out)}")
+        if kind == "calendars":
+            say(f"             {found.invitations}")
 
 
 def _print_accounts(found: Checkup) -> None:

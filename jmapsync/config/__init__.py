@@ -8,6 +8,7 @@ from jmapsync.config.load import default_path, default_state_dir, load
 from jmapsync.config.values import (
     AccountConfig,
     CalendarsConfig,
+    CollectionsConfig,
     Config,
     ContactsConfig,
     DaemonConfig,
@@ -23,6 +24,7 @@ from jmapsync.config.values import (
 __all__ = [
     "AccountConfig",
     "CalendarsConfig",
+    "CollectionsConfig",
     "Config",
     "ContactsConfig",
     "DaemonConfig",

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from jmapsync.config.values import (
     AccountConfig,
     Auth,
@@ -26,7 +28,7 @@ from jmapsync.text import command
 if TYPE_CHECKING:
     from jmapsync.config.reader import Reader
 
-PlainKind = TypeVar("PlainKind", TasksConfig, SieveConfig)
+OfCollections = TypeVar("OfCollections", ContactsConfig, CalendarsConfig, TasksConfig)
 
 _SECRETS = ("password_command", "password_file", "credential", "keyring", "password")
 _LONGEST_NAME = 100
@@ -63,8 +65,8 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         mail=_read_mail(reader.table("mail"), direction),
         contacts=_read_contacts(reader.table("contacts"), direction),
         calendars=_read_calendars(reader.table("calendars"), direction),
-        tasks=_read_plain(reader.table("tasks"), direction, TasksConfig),
-        sieve=_read_plain(reader.table("sieve"), direction, SieveConfig),
+        tasks=_read_tasks(reader.table("tasks"), direction),
+        sieve=_read_sieve(reader.table("sieve"), direction),
     )
     reader.close()
     _check_sign_in(reader, account, private=private)
@@ -206,8 +208,7 @@ def _read_contacts(reader: Reader | None, direction: Direction) -> ContactsConfi
         direction=reader.choice("direction", Direction, direction),
         vcard_version=reader.choice("vcard_version", VcardVersion, default.vcard_version),
     )
-    reader.close()
-    return contacts
+    return _closed(reader, contacts)
 
 
 def _read_calendars(reader: Reader | None, direction: Direction) -> CalendarsConfig | None:
@@ -218,13 +219,32 @@ def _read_calendars(reader: Reader | None, direction: Direction) -> CalendarsCon
         direction=reader.choice("direction", Direction, direction),
         send_invitations=reader.flag("send_invitations", default=False),
     )
-    reader.close()
-    return calendars
+    return _closed(reader, calendars)
 
 
-def _read_plain(reader: Reader | None, direction: Direction, plain: type[PlainKind]) -> PlainKind | None:
+def _read_tasks(reader: Reader | None, direction: Direction) -> TasksConfig | None:
     if reader is None:
         return None
-    config = plain(path=_root(reader), direction=reader.choice("direction", Direction, direction))
+    return _closed(reader, TasksConfig(path=_root(reader), direction=reader.choice("direction", Direction, direction)))
+
+
+def _read_sieve(reader: Reader | None, direction: Direction) -> SieveConfig | None:
+    if reader is None:
+        return None
+    config = SieveConfig(path=_root(reader), direction=reader.choice("direction", Direction, direction))
+    reader.close()
+    return config
+
+
+def _closed(reader: Reader, config: OfCollections) -> OfCollections:
+    """Return a kind with what of it is mirrored, which ends its table."""
+    config = replace(
+        config,
+        include=reader.texts("include", config.include),
+        exclude=reader.texts("exclude", config.exclude),
+        hidden=reader.flag("hidden", default=config.hidden),
+    )
+    if not config.include:
+        reader.wrong("include", "include must not be empty: nothing would be mirrored")
     reader.close()
     return config

@@ -72,7 +72,19 @@ class MailConfig(KindConfig, frozen=True, kw_only=True):
     notmuch: NotmuchConfig | None = None
 
 
-class ContactsConfig(KindConfig, frozen=True, kw_only=True):
+class CollectionsConfig(KindConfig, frozen=True, kw_only=True):
+    """A kind whose items are in address books, calendars or task lists."""
+
+    include: tuple[str, ...] = ("*",)
+    """Shell patterns of names: which address books, calendars or task lists are mirrored."""
+    exclude: tuple[str, ...] = ()
+    """Shell patterns of the names of those that are not mirrored, although `include` names them."""
+    hidden: bool = True
+    """Mirror also those that you are not subscribed to, and those that you hid in another program (`isSubscribed`, `isVisible`).
+    With `false`, only the ones that `include` has the very names of."""
+
+
+class ContactsConfig(CollectionsConfig, frozen=True, kw_only=True):
     """Contacts of an account, as `.vcf` files; each address book is a directory below `path`."""
 
     kind: ClassVar[str] = "contacts"
@@ -80,7 +92,7 @@ class ContactsConfig(KindConfig, frozen=True, kw_only=True):
     """Version of vCard that is written; any version is read."""
 
 
-class CalendarsConfig(KindConfig, frozen=True, kw_only=True):
+class CalendarsConfig(CollectionsConfig, frozen=True, kw_only=True):
     """Events of an account, as `.ics` files; each calendar is a directory below `path`."""
 
     kind: ClassVar[str] = "calendars"
@@ -89,7 +101,7 @@ class CalendarsConfig(KindConfig, frozen=True, kw_only=True):
     events, and your answers to others. The events of the first run, of `restore` and those that are over are never mailed about."""
 
 
-class TasksConfig(KindConfig, frozen=True, kw_only=True):
+class TasksConfig(CollectionsConfig, frozen=True, kw_only=True):
     """Tasks of an account, as `.ics` files, where the server offers the tasks of its calendars (Cyrus does not)."""
 
     kind: ClassVar[str] = "tasks"

@@ -14,7 +14,7 @@ import hashlib
 import re
 import unicodedata
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
@@ -128,6 +128,8 @@ class Patterns(Struct, frozen=True):
     case-sensitive except for INBOX (RFC 3501, 5.1).
     """
 
+    is_flat: ClassVar[bool] = False
+    """Whether a name is a whole path."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
 
@@ -136,7 +138,7 @@ class Patterns(Struct, frozen=True):
         """Return whether every mailbox is selected, whatever its name."""
         return "*" in self.include and not self.exclude
 
-    def covers(self, path: str) -> bool:
+    def covers(self, path: str, *, hidden: bool = False) -> bool:  # noqa: ARG002  # a mailbox is synced, hidden or not
         """Return whether a mailbox is synced; its path has the names that users see, joined by `/`, from the top or INBOX."""
         lineage = [path[:end] for end in _ends(path)]
         return _match(lineage, self.include) and not _match(lineage, self.exclude)
@@ -144,6 +146,29 @@ class Patterns(Struct, frozen=True):
     def to_text(self) -> str:
         """Return a string that differs whenever the patterns do."""
         return repr((self.include, self.exclude))
+
+
+class CollectionPatterns(Patterns, frozen=True):
+    """The address books, calendars or task lists to sync, by their names: none lies in another, a `/` is a letter as any other."""
+
+    is_flat = True
+    hidden: bool = True
+    """Whether those are synced that are not subscribed or are hidden; where not, only those whose very names `include` has."""
+
+    @property
+    def is_all(self) -> bool:
+        """Return whether every one is selected, whatever its name."""
+        return self.hidden and super().is_all
+
+    def covers(self, path: str, *, hidden: bool = False) -> bool:
+        """Return whether one of a name is synced; `hidden` says that it is not subscribed, or hidden."""
+        if hidden and not self.hidden and path not in self.include:
+            return False
+        return _any_matches(path, self.include) and not _any_matches(path, self.exclude)
+
+    def to_text(self) -> str:
+        """Return a string that differs whenever the patterns do."""
+        return repr((self.include, self.exclude, self.hidden))
 
 
 EVERYTHING = Patterns()
@@ -163,6 +188,10 @@ def _match(lineage: list[str], patterns: tuple[str, ...]) -> bool:
     if lineage[0].casefold() == INBOX.casefold():
         lineage, patterns = [_folded(path) for path in lineage], tuple(_folded(pattern) for pattern in patterns)
     return any(fnmatchcase(path, pattern) for path in lineage for pattern in patterns)
+
+
+def _any_matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _folded(path: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.database import connect, copy_into, is_there
+from jmapsync.ledger.notes import DETACHED, UNWANTED
 from jmapsync.ledger.pending import Pending
 
 if TYPE_CHECKING:
@@ -57,6 +59,12 @@ class Summary(Pending):
         """Return a named note, or nothing."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
+
+    def left_alone(self, kind: str) -> list[str]:
+        """Return the paths of all folders of a kind that stay on the disk although the patterns leave them out."""
+        detached: dict[str, str] = json.loads(self.note(f"{DETACHED}:{kind}") or "{}")
+        unwanted: list[str] = json.loads(self.note(f"{UNWANTED}:{kind}") or "[]")
+        return sorted({*detached.values(), *unwanted})
 
     def counts(self, kind: str) -> tuple[int, int, int]:
         """Return how many items of a kind there are here, on the server, and still open."""

@@ -127,6 +127,8 @@ class Folder(Struct, frozen=True):
     """On the server: whom it is shared with and for what, in words; None where the server does not say."""
     bare: bool = False
     """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
+    hidden: bool = False
+    """On the server: whether the user is not subscribed to the address book or calendar, or other programs do not show it."""
 
 
 class Trouble(Struct, frozen=True):
@@ -207,6 +209,8 @@ class DiskFolders(Struct):
     folders: list[Folder] = []
     detached: dict[str, str] = {}
     """The paths of folders that are left alone, by the ids of the containers that they are marked with."""
+    unwanted: list[str] = []
+    """The paths of collections that somebody made here and that are left alone, because the patterns leave out their names."""
     learnt: Learnt = msgspec.field(default_factory=Learnt)
 
 
@@ -490,6 +494,10 @@ class Context(Protocol):
     @property
     def outside(self) -> AbstractSet[str]:
         """Return the server's ids of the containers that are left out by the user's wish."""
+
+    @property
+    def returned(self) -> AbstractSet[str]:
+        """Return the server's ids of the containers that came in during this run although they were left out before."""
 
     @property
     def has_unread(self) -> bool:

@@ -14,5 +14,7 @@ class ContainerContext(Struct):
     """The server's id of a container by its role."""
     outside: set[str] = set()
     """The server's ids of the containers that are left out by the user's wish."""
+    returned: set[str] = set()
+    """The server's ids of the containers that came in during this run although they were left out before."""
     has_unread: bool = False
     """Whether an earlier run met containers that could not be read, so that all are asked for again."""

@@ -188,9 +188,9 @@ class Ingester(Struct):
         kind = self.kind.items.kind
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
+        self.scope.recall(items, known)
         if self.kind.items.mergeable:
             return self._remote_objects(items, known)
-        self.scope.recall(items, known)
         _refuse_other_mail(known if self.kind.items.fixed else {}, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
         fresh, changed, troubles = [], [], []
@@ -232,7 +232,8 @@ class Ingester(Struct):
         contents: dict[int, bytes] = {}
         files: dict[int, bytes] = {}
         fresh: dict[str, tuple[Record, Seen]] = {}
-        changed, troubles = [], []
+        items, changed = _left_out(items, known)
+        troubles: list[Trouble] = []
         held = {uid: str(one.ref) for uid, some in waiting.items() for one in some if uid and one.remote is not None}
         for one in items:
             seen, record = one, known.get(one.ref)
@@ -319,7 +320,7 @@ class Ingester(Struct):
             for folder in parents_first(page.folders):
                 known = records.get(folder.key) if folder.key is not None else None
                 keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent), known, waiting, lie)
-            self.scope.take_folders((keys[folder.ref] for folder in page.folders if folder.bare), page.detached)
+            self.scope.take_folders((keys[folder.ref] for folder in page.folders if folder.bare), page.detached, page.unwanted)
             here = set(keys.values())
             gone = [
                 replace(record, local=None)
@@ -396,6 +397,12 @@ def _was_here(record: Record | None) -> bool:
 def _is_as_known(seen: Seen, record: Record) -> bool:
     """Return whether an object is the very file that is known of it, which was never compared with anything."""
     return is_file(seen.content) and record.remote == seen.version and not seen.adrift and is_wholly_unconverted(record)
+
+
+def _left_out(items: Sequence[Seen], known: Mapping[str, Record]) -> tuple[list[Seen], list[Record]]:
+    """Return objects without those in containers that are left out, and of these the known ones: they were moved there."""
+    out = {seen.ref for seen in items if seen.outside and not seen.version.homes}
+    return [seen for seen in items if seen.ref not in out], [replace(known[ref], remote=None) for ref in sorted(out & known.keys())]
 
 
 def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.names import INBOX, Patterns, above, seen_path
-from jmapsync.ledger.notes import BARE, BOXES, DETACHED, LISTING, OUTSIDE, SELECTION
+from jmapsync.ledger.notes import BARE, BOXES, DETACHED, LISTING, OUTSIDE, SELECTION, UNMAILED, UNWANTED
 from jmapsync.planner.model import NOTHING, Base, Homes, Version
 from jmapsync.storage.port import Folder
 
@@ -68,18 +68,25 @@ class Scope(Struct):
 
     # a run
 
+    def is_limited(self) -> bool:
+        """Return whether anything is left out, or ever was."""
+        return bool(self._note(SELECTION)) or not self.patterns.is_all
+
     def load(self) -> None:
         """Begin a run; where the patterns are others than those of the last one, divide the containers anew.
 
         Everything is then listed again, because no list of changes names what was there all along.
         """
-        if self.patterns.is_all and not self._note(SELECTION):
+        if not self.is_limited():
             return
         stored = json.loads(self._note(BOXES) or "{}")
-        self._boxes = {ref: Folder(ref, name, parent, role) for ref, (name, parent, role) in stored.items()}
+        self._boxes = {
+            ref: Folder(ref, name, parent, role, hidden=bool(hidden)) for ref, (name, parent, role, *hidden) in stored.items()
+        }
         with self.ledger.transaction():
             if self._note(SELECTION) != json.dumps(self.patterns.to_text()):
                 self._set(SELECTION, self.patterns.to_text())
+                self.ledger.set_note(f"{UNMAILED}:{self.kind.name}", "")  # as in a first run
                 self._set(LISTING, ["the patterns"])
                 self._set(DETACHED, {ref: path for ref, path in self.detached.items() if ref in self._boxes})
             self._divide()
@@ -107,7 +114,7 @@ class Scope(Struct):
 
     def take(self, folders: Sequence[Folder], gone: Iterable[str], *, whole: bool) -> list[Folder]:
         """Ingest the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
-        if self.patterns.is_all and not self._note(SELECTION):
+        if not self.is_limited():
             return list(folders)
         left_out = set(self.context.outside)
         if whole:
@@ -115,10 +122,14 @@ class Scope(Struct):
         for ref in gone:
             self._boxes.pop(ref, None)
         self._boxes |= {folder.ref: folder for folder in folders}
-        self._set(BOXES, {one.ref: (one.name, one.parent, one.role) for one in self._boxes.values()})
+        boxes = self._boxes.values()
+        self._set(BOXES, {one.ref: (one.name, one.parent, one.role, *([True] if one.hidden else [])) for one in boxes})
         self._divide()
         entered = {ref for ref in self._boxes if ref in left_out and ref not in self.context.outside}
-        if entered and not whole:
+        if entered and self.kind.items.mergeable:
+            self.context.returned |= entered
+            self.ledger.set_note(f"{UNMAILED}:{self.kind.name}", "")
+        if entered and (not whole or self.kind.items.mergeable):  # collections are listed whole with their changes, their items not
             self._set(LISTING, sorted(entered))
         taken = {folder.ref for folder in folders} | entered | self._bare
         shut = self.context.outside - self._bare
@@ -127,8 +138,8 @@ class Scope(Struct):
     def _divide(self) -> None:
         """Find out what is left out, and let go of it."""
         paths = {ref: self._path(ref) for ref in self._boxes}
-        mirrored = {ref for ref, path in paths.items() if self.patterns.covers(path)}
-        needed = above([*(paths[ref] for ref in mirrored), *self._made_here()])
+        mirrored = {ref for ref, path in paths.items() if self.patterns.covers(path, hidden=self._boxes[ref].hidden)}
+        needed = set() if self.patterns.is_flat else above([*(paths[ref] for ref in mirrored), *self._made_here()])
         self._bare = {ref for ref, path in paths.items() if ref not in mirrored and path in needed}
         self.context.outside.clear()
         self.context.outside.update(paths.keys() - mirrored)
@@ -146,6 +157,8 @@ class Scope(Struct):
 
     def _path(self, ref: str) -> str:
         """Return the path of a container on the server."""
+        if self.patterns.is_flat:
+            return self._boxes[ref].name
         names: list[str] = []
         at = self._boxes.get(ref)
         while at is not None and len(names) <= len(self._boxes):  # a server's tree may have a loop
@@ -187,13 +200,16 @@ class Scope(Struct):
             return record.ref in self.context.outside and record.ref not in self._bare
         if record.remote is not None or not path or not self._boxes or record.key in self.bare:
             return False
-        return not self.patterns.covers(seen_path(path))
+        name = record.local.body if record.local is not None and self.patterns.is_flat else seen_path(path)
+        return not self.patterns.covers(name)
 
-    def take_folders(self, bare: Iterable[int], detached: dict[str, str]) -> None:
-        """Record which folders are there only for what lies in them, and where the detached ones are now."""
+    def take_folders(self, bare: Iterable[int], detached: dict[str, str], unwanted: Sequence[str] = ()) -> None:
+        """Record which folders are there only for what lies in them, where the detached ones are, and what else is left alone."""
         wanted = self.bare | frozenset(bare)
         if wanted != self.bare:
             self._set(BARE, sorted(wanted))
+        if unwanted or self._note(UNWANTED):
+            self._set(UNWANTED, sorted(unwanted))
         known = self.detached
         if detached or known:
             lost = {ref: path for ref, path in known.items() if ref not in self._boxes}  # its marker alone says what it was
@@ -228,7 +244,7 @@ class Scope(Struct):
         if here is None and remote is not None and not remote.homes:
             if not record.digest or record.ref is None:
                 return replace(record, local=None, remote=None, base=None)
-            known = replace(remote, sense=record.digest)
+            known = remote if self.kind.items.mergeable else replace(remote, sense=record.digest)  # mail is known by its content
             return replace(record, kind=self.kind.detached, local=None, remote=known, base=base)
         there = remote if remote is not None and remote.homes else None
         if here is None and there is None:
@@ -242,7 +258,7 @@ class Scope(Struct):
         fresh = [seen.ref for seen in items if seen.ref not in known and seen.version.homes]
         bodies = {seen.ref: seen.version.body for seen in items}
         for ref, record in self.ledger.by_ref(self.kind.detached, fresh).items():
-            if record.remote is None or record.remote.body != bodies[ref]:
+            if record.remote is None or (record.remote.body != bodies[ref] and not self.kind.items.mergeable):
                 self.ledger.save([replace(record, remote=None, base=None)])
                 continue
             known[ref] = replace(record, kind=self.kind.items.kind, local=None)

@@ -101,6 +101,6 @@ async def _conclude(channel: Channel) -> KindReport:
     if report.problems or report.conflicts:
         report.exit_code = ExitCode.QUARANTINED
     report.describe_undone()
-    report.detached = sorted(channel.scope.detached.values())
+    report.detached = channel.ledger.left_alone(kind)
     report.state = State.SYNCED
     return report

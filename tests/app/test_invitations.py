@@ -149,6 +149,31 @@ def test_what_a_first_run_left_undone_is_never_mailed_about(server: DemoServer, 
     assert desk.mailed == []
 
 
+def test_what_lies_in_a_calendar_that_is_mirrored_again_is_not_mailed_about(make: Callable[..., Desk]) -> None:
+    desk = make()
+    calendars = desk.server.account.calendars
+    calendars.create_collection("Team")
+    desk.sync_until_quiet()
+    config = desk.config.read_text()
+    for again in ('exclude = ["Team"]', "hidden = false"):
+        desk.config.write_text(f"{config}{again}\n")
+        calendars.edit_collection("Team", isSubscribed=again != "hidden = false")
+        desk.sync_until_quiet()
+        uid = again.split()[0]
+        (desk.base / f"calendars/Team/{uid}.ics").write_bytes(ics(uid).encode())
+        desk.sync_until_quiet()
+        assert uid not in [one["uid"] for one in calendars.items.values()]
+        calendars.edit_collection("Team", isSubscribed=True)
+        if again != "hidden = false":
+            desk.config.write_text(config)
+        desk.sync_until_quiet()
+        assert uid in [one["uid"] for one in calendars.items.values()]
+        assert desk.mailed == []
+        desk.add(f"new-{uid}", ics(f"new-{uid}"))
+        desk.sync_until_quiet()
+        assert desk.mailed == [("create", f"new-{uid}")]
+
+
 def test_what_is_put_back_is_not_mailed_about(make: Callable[..., Desk]) -> None:
     desk = make()
     desk.add("lunch", ics("lunch"))

@@ -33,6 +33,13 @@ class TestAServerThatAnswers:
         done = jmapsync("check")
         assert "Old (hidden)" in done.out
         assert "Team (not subscribed)" in done.out
+        made = home.path / ".calendars" / "Mine"
+        made.mkdir(parents=True)
+        home.configure(more='[accounts.home.calendars]\npath = "~/.calendars"\nhidden = false\nexclude = ["Tasks", "M*"]\n')
+        done = jmapsync("check")
+        names = "Calendar, Engine, Old (hidden, not mirrored), Tasks (not mirrored), Team (not subscribed, not mirrored)"
+        assert f"  calendars  5: {names}\n" in done.out
+        assert "only here, and not created on the server, because they are excluded: Mine\n" in done.out
         assert "no invitations and no answers are mailed (send_invitations = false)\n" in done.out
         home.configure(more='[accounts.home.calendars]\npath = "~/.calendars"\nsend_invitations = true\n')
         assert "the server mails the participants of events that you change (send_invitations = true)\n" in jmapsync("check").out

@@ -118,6 +118,19 @@ class TestStatus:
         assert jmapsync("sync").code == 0
         assert "detached" not in jmapsync("status").out
 
+    def test_names_calendars_that_are_left_out(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        root = home.path / ".calendars"
+        (root / "Mine").mkdir(parents=True)
+        home.configure(more=f'[accounts.home.calendars]\npath = "{root}"\nexclude = ["Mine"]\n')
+        assert jmapsync("sync").code == 0
+        assert "    detached: Mine: excluded from the mirror; its files stay\n" in jmapsync("status").out
+        home.configure(more=f'[accounts.home.calendars]\npath = "{root}"\nexclude = ["Mine", "Tasks"]\n')
+        assert jmapsync("sync").code == 0
+        kinds = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["kinds"]
+        assert kinds["calendars"]["detached"] == ["Mine", "Tasks"]
+        assert jmapsync("verify").code == 0
+        assert "Mine" not in {one["name"] for one in server.account.calendars.collections.values()}
+
     def test_during_a_run(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         with AccountLock(home.state / "lock", "home"):

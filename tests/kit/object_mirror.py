@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.formats.codec import FileCodec, cards, schedules
+from jmapsync.formats.names import CollectionPatterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -50,6 +51,8 @@ class ObjectMirror:
     session: bytes | None = None
     max_wait: float = 5.0
     requests: int = 0
+    patterns: CollectionPatterns = field(default_factory=CollectionPatterns)
+    """Which collections are mirrored, of every kind."""
 
     def sync(self, *, allow_deletes: bool = False, full: bool = False) -> dict[str, KindReport]:
         """Run once, whatever comes of it, and return the report of each kind."""
@@ -101,8 +104,8 @@ class ObjectMirror:
         kind, codec = KINDS[name]
         account = session.account_for(kind.capabilities[0])
         remote = ObjectSide(client, account, dialect_for(name, session, account), codec)
-        local = VdirSide(self.base / name, name, codec)
-        return Sides(kind, account.id, ObjectPair(self.wrap(local), self.wrap(remote), codec))
+        local = VdirSide(self.base / name, name, codec, patterns=self.patterns)
+        return Sides(kind, account.id, ObjectPair(self.wrap(local), self.wrap(remote), codec), self.patterns)
 
     def files(self, kind: str) -> list[Path]:
         """Return the files of a kind."""

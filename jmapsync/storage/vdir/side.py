@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.large_data import set_aside
+from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.kinds import KINDS
 from jmapsync.ledger.rows import FolderRow
@@ -60,11 +61,16 @@ class VdirSide:
         codec: Codec,
         *,
         dry: bool = False,
+        patterns: Patterns = EVERYTHING,
         limit: int = SLICE,
         clock: Callable[[], float] = time.time,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
-        """Prepare; `kind` is the name of one of objects; `dry` writes nothing at all; `limit` as of a scan."""
+        """Prepare; `kind` is the name of one of objects; `dry` writes nothing at all; `limit` as of a scan.
+
+        A collection that the server does not have yet is observed only where the patterns cover its name.
+        """
+        self._patterns = patterns
         self.tree = Tree(root, dry=dry)
         self._kind = KINDS[kind]
         self._codec = codec
@@ -95,7 +101,7 @@ class VdirSide:
     def observe_folders(self, known: Known) -> DiskFolders:
         """Return every collection."""
         self._load(known)
-        return observe_folders(self.tree, known, self._kind.containers.kind)
+        return observe_folders(self.tree, known, self._kind, self._patterns)
 
     def observe_items(
         self,

@@ -157,7 +157,7 @@ class ObjectObserver:
         """Return the containers when an object is in an unknown one."""
         reader = self._reader  # groups are in the same
         boxes = {box for item in found.items.values() for box in reader.boxes(item)}
-        unknown = boxes - reader.keys.keys() - self._asked
+        unknown = boxes - reader.keys.keys() - reader.outside - self._asked
         self._asked |= unknown
         if not unknown:
             return None

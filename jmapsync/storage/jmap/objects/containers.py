@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "Default"
 """The address book that is always there where a server cannot list them (Cyrus' vendor contacts); its first calendar."""
+_ONLY = "Contacts"
+"""What the address book is called that cannot be listed."""
 _STILL_FULL = dict.fromkeys(
     ("addressBookHasContents", "calendarHasEvent", "calendarHasEvents"), "it still holds items on the server; it stays"
 )
@@ -79,12 +81,12 @@ class ContainerReader:
             found.cut = len(given) >= limit
             if self._reader.dialect.container and len(given) in {limit, SILENTLY_CUT}:
                 found.troubles.append(self._unlisted_ones(f"the server gives {len(given):,}, and lists no more at once"))
-            if self._reader.dialect.container and (missing := self._reader.keys.keys() - given):
+            if self._reader.dialect.container and (missing := (self._reader.keys.keys() | self._reader.outside) - given):
                 more = await self.some(sorted(missing))
                 found.folders += more.folders
                 found.troubles += more.troubles
             return found
-        found = await self.some(sorted(self._reader.keys))
+        found = await self.some(sorted(self._reader.keys.keys() | self._reader.outside))
         found.cut = True
         found.troubles.append(self._unlisted_ones("the server refuses to list so many"))
         return found
@@ -128,7 +130,7 @@ class ContainerReader:
 
     def unlisted(self, ref: str) -> Folder:
         """Return a container of which nothing is known but its id."""
-        return Folder(ref, "Contacts" if ref == DEFAULT else ref, "", default=ref == DEFAULT)
+        return Folder(ref, _ONLY if ref == DEFAULT else ref, "", default=ref == DEFAULT)
 
     def _folder(self, raw: dict[str, Any]) -> Folder:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
@@ -143,35 +145,47 @@ class ContainerReader:
             color=color,
             description=described(given) if isinstance(given, str) else "",
             default=default,
+            hidden=bool(_unshown(raw)),
             shares=_shares(raw, rights),
         )
 
 
-async def containers_with_rights(client: Client, account: Account, dialect: Dialect) -> list[tuple[str, frozenset[str] | None]]:
-    """Return the address books or calendars of an account by name, with the rights in each; None where the server states none."""
+class Collection(Struct, frozen=True):
+    """An address book or calendar, as `check` lists it."""
+
+    name: str
+    rights: frozenset[str] | None = None
+    """What the user may do in it; None where the server does not state it."""
+    unshown: tuple[str, ...] = ()
+    """Why other programs do not show it."""
+
+    def label(self, *remarks: str) -> str:
+        """Return its name with what is remarkable about it."""
+        every = [*self.unshown, *remarks]
+        return self.name + (f" ({', '.join(every)})" if every else "")
+
+
+async def collections(client: Client, account: Account, dialect: Dialect) -> list[Collection]:
+    """Return the address books or calendars of an account by name."""
     if not dialect.container:
-        return [(DEFAULT, None)]
+        return [Collection(_ONLY)]
     get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
     using = (await client.session()).using(*dialect.using, account=account)
     answer = (await client.call([get], using=using)).get(get)
-    return [(_label(one), stated_rights(one)) for one in answer.get("list") or () if isinstance(one, dict)]
+    found = [one for one in answer.get("list") or () if isinstance(one, dict)]
+    every = [Collection(str(one.get("name") or one.get("id")), stated_rights(one), tuple(_unshown(one))) for one in found]
+    return sorted(every, key=lambda one: one.name)
 
 
-def _label(raw: dict[str, Any]) -> str:
-    """Return the name of an address book or calendar, and why other programs do not show it: it is mirrored all the same."""
-    hidden = [what for name, what in (("isSubscribed", "not subscribed"), ("isVisible", "hidden")) if raw.get(name) is False]
-    return str(raw.get("name") or raw.get("id")) + (f" ({', '.join(hidden)})" if hidden else "")
+def _unshown(raw: dict[str, Any]) -> list[str]:
+    """Return why other programs do not show an address book or calendar (RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
+    return [what for name, what in (("isSubscribed", "not subscribed"), ("isVisible", "hidden")) if raw.get(name) is False]
 
 
 def stated_rights(raw: dict[str, Any]) -> frozenset[str] | None:
     """Return the rights that the server says the user has in a container, of mail too; None where it states none."""
     rights = raw.get("myRights")
     return frozenset(name for name, held in rights.items() if held is True) if isinstance(rights, dict) else None
-
-
-async def collections(client: Client, account: Account, dialect: Dialect) -> list[str]:
-    """Return the names of the address books or calendars of an account."""
-    return sorted(name for name, _ in await containers_with_rights(client, account, dialect))
 
 
 async def write_folder(reader: Reader, job: Job) -> Receipt:

@@ -26,6 +26,7 @@ from jmapsync.storage.port import Seen, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
@@ -59,6 +60,10 @@ class Reader(Caller):
         self.dialect = dialect
         self._codec = codec
         self.keys: Mapping[str, int] = {}
+        self.outside: AbstractSet[str] = frozenset()
+        """The ids of containers that are left out by the user's wish; replaced as a run begins, as the next one is."""
+        self.returned: AbstractSet[str] = frozenset()
+        """The ids of containers that came in during the run although they were left out before."""
         self._pace = Pace()
         self.folders = ContainerReader(self)
 
@@ -264,10 +269,11 @@ class Reader(Caller):
         if holds_data(content):
             item, _ = set_aside(item)
             content, file = encode(item), b""  # it is read once more with its data
-        homes, adrift = self._whereabouts(given)
+        homes, adrift, outside = self._whereabouts(given)
         sense = self._codec.sense(item)
         version = Version(sense, sense, homes=homes)
-        return Seen(ref, version, size=size, digest=item["uid"], content=content, file=file, adrift=adrift)
+        uid = item["uid"]
+        return Seen(ref, version, size=size, digest=uid, content=content, file=file, adrift=adrift, outside=outside)
 
     def _unconverted(self, ref: str, found: Found) -> Seen | None:
         """Return one object as it was seen, its file standing for its normal form; None where that has to be made at once."""
@@ -275,16 +281,18 @@ class Reader(Caller):
         is_part = ref in found.parts or given.get("recurrenceId") is not None
         if not file or is_part or not self._codec.is_fit(file) or not self._codec.is_plain(file, given.get("uid")):
             return None
-        homes, adrift = self._whereabouts(given)
-        digest = digest_of(file)
-        return Seen(ref, Version(digest, digest, homes=homes), size=len(file), digest=given["uid"], content=file, adrift=adrift)
+        homes, adrift, outside = self._whereabouts(given)
+        digest, uid = digest_of(file), given["uid"]
+        version = Version(digest, digest, homes=homes)
+        return Seen(ref, version, size=len(file), digest=uid, content=file, adrift=adrift, outside=outside)
 
-    def _whereabouts(self, item: Object) -> tuple[frozenset[int], str]:
-        """Return the keys of the containers that an object is in, and why they are not all known, or nothing."""
+    def _whereabouts(self, item: Object) -> tuple[frozenset[int], str, bool]:
+        """Return the keys of the containers that an object is in, why they are not all known, and whether any is left out."""
         boxes = self.boxes(item)
-        unknown = [box for box in boxes if box not in self.keys]
+        unknown = [box for box in boxes if box not in self.keys and box not in self.outside]
         adrift = ADRIFT.format(", ".join(unknown)) if unknown else "" if boxes else HOMELESS
-        return frozenset(self.keys[box] for box in boxes if box in self.keys), adrift
+        outside = not self.outside.isdisjoint(boxes)
+        return frozenset(self.keys[box] for box in boxes if box in self.keys), adrift, outside
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""

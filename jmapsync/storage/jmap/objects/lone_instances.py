@@ -124,8 +124,9 @@ class InstanceSetter:
         await self._edit(job, acts, instances(form), ids)
         if order.added_homes or order.removed_homes:
             whole = self._reader.dialect.whole_members
-            members = self._sender.members(job) if whole else self._sender.member_paths(job)
             for id_ in set(ids.values()) - set(acts.destroy):
+                held = self._reader.boxes(found.parts[ref][id_])
+                members = self._sender.members(job, held) if whole else self._sender.member_paths(job)
                 acts.update.setdefault(id_, Sent(job, {})).body.update(members)
         return acts
 

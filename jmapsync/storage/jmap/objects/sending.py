@@ -165,7 +165,7 @@ class Sender:
         """Return a new object as the server takes it; `ahead` are blob ids of what was uploaded. Raises UnsentError."""
         blobs = await self._uploaded(job, item, ahead or {})
         try:
-            return {**self._reader.dialect.down(item, blobs), **self.members(job)}
+            return {**self._reader.dialect.down(item, blobs), **self.members(job, [])}
         except MalformedError as error:
             raise UnsentError.refused(job, str(error)) from error
 
@@ -201,14 +201,18 @@ class Sender:
         except JmapsyncError as error:
             raise UnsentError.refused(job, error.message, error.remedy) from error
 
-    def members(self, job: Job) -> dict[str, Any]:
-        """Return the containers that an object is to be in, whole. Raises UnsentError where they are not known."""
+    def members(self, job: Job, held: Iterable[str]) -> dict[str, Any]:
+        """Return the containers that an object is to be in, whole; of those that it is in, the ones that nobody mirrors stay.
+
+        Raises UnsentError where they are not known.
+        """
         member = self._reader.dialect.member
         boxes = sorted(box for box, key in self._reader.keys.items() if key in job.order.homes)
         if not boxes:
             raise UnsentError.stale(job, "the server does not have the container that it is to be in")
         if not self._reader.dialect.one_member:
-            return {member: dict.fromkeys(boxes, True)}
+            elsewhere = [box for box in held if box not in self._reader.keys]
+            return {member: dict.fromkeys([*boxes, *elsewhere], True)}
         if len(boxes) > 1:
             raise UnsentError.refused(job, "on this server a contact can be in one address book only")
         return {member: boxes[0]}

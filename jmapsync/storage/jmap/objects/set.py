@@ -150,7 +150,9 @@ class ObjectSetter:
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
             self._sender.check_homes(job, homes, order.homes)
-            body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
+            whole = reader.dialect.whole_members
+            held = reader.boxes(now.found.items[ref])
+            body |= self._sender.members(job, held) if whole else self._sender.member_paths(job)
         return Sent(job, body, invites=invites)
 
     async def respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:

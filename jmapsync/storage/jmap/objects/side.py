@@ -58,7 +58,7 @@ class ObjectSide:
         """Begin a run with the collections that are known."""
         self._context = context
         for reader in self._readers:
-            reader.keys = context.keys
+            reader.keys, reader.outside, reader.returned = context.keys, context.outside, context.returned
 
     async def observe(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
