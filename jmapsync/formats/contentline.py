@@ -28,6 +28,8 @@ _DECODED = {"^n": "\n", "^^": "^", "^'": '"'}
 _ENCODE = re.compile(r"[\^\"\n]|\r\n?")
 _ENCODED = {"\n": "^n", "\r": "^n", "\r\n": "^n", "^": "^^", '"': "^'"}
 _QUOTED = re.compile(r"[:;,]|\A\s|\s\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9/_.+-]+")
+"""A value of a parameter without quotes."""
 _ALWAYS_QUOTED = frozenset({"JSCOMPS", "JSPTR"})
 """Parameters that RFC 9555 defines with a quoted value."""
 _ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
@@ -131,7 +133,7 @@ def write_params(params: Mapping[str, str | list[str]]) -> str:
 def _listed(name: str, values: str | list[str]) -> str:
     if isinstance(values, str):
         values = [values]
-    if len(values) == 1 and values[0].isalnum() and name not in _ALWAYS_QUOTED:
+    if len(values) == 1 and _PLAIN.fullmatch(values[0]) and name not in _ALWAYS_QUOTED:
         return values[0]
     texts = [_ENCODE.sub(_encoded, value) for value in values]
     empty = "" if len(values) == 1 else '""'

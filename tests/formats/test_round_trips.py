@@ -15,6 +15,7 @@ from tests.formats.fuzz.run import Run
 from tests.formats.fuzz.seeds import gather
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jmapsync.formats.objects import Object
@@ -187,6 +188,31 @@ def test_a_time_zone_of_its_own_is_kept_with_the_line_that_names_it() -> None:
     written = write_calendar([item])
     assert b"TZID:Own\r\n" in written
     assert b"RDATE;TZID=Own:20140418T113000" in written
+
+
+def _changed(value: Any) -> None:  # noqa: ANN401 # any JSON value
+    """Change every list and object in place."""
+    for inner in list(value.values() if isinstance(value, dict) else value):
+        if isinstance(inner, dict | list):
+            _changed(inner)
+    if isinstance(value, dict):
+        value["changed"] = True
+    else:
+        value.append("changed")
+
+
+@pytest.mark.parametrize("read", [read_calendar, read_card])
+def test_an_object_that_is_changed_in_place_changes_nothing_that_is_read_later(read: Callable[[bytes], Any]) -> None:
+    """Time zones and the heads of lines are remembered between files."""
+    lists = 'X-LIST;X-A=a,b;X-B="c d",e:x'
+    data = (
+        calendar(ZONE.replace("END:STANDARD", f"END:STANDARD\n{lists}"), event("DTSTART;TZID=Own;X-A=a,b:20140409T093000", lists))
+        if read is read_calendar
+        else card("TEL;TYPE=home,work,x;X-A=a,b:1", "X-LIST;X-A=a,b:x", 'HOBBY;X-C="c d",e:y')
+    )
+    expected = repr(read(data))
+    _changed(read(data))
+    assert repr(read(data)) == expected
 
 
 def test_two_seconds_of_fuzzing_find_nothing(tmp_path: Path) -> None:

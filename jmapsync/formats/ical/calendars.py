@@ -233,9 +233,10 @@ def write_calendar(objects: list[Object]) -> bytes:
         raise MalformedError("Only events and tasks can be written.")
     for item in objects:
         check_writable(item)
-    if len({str(item.get("uid")) for item in objects}) > 1:
-        raise MalformedError("The objects of one file must have one uid.")
-    objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))
+    if len(objects) > 1:
+        if len({str(item.get("uid")) for item in objects}) > 1:
+            raise MalformedError("The objects of one file must have one uid.")
+        objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))
     target = Target(objects)
     inner = [line for item in objects for line in _write_object(item, target, one_line=True)]
     prodid, method = objects[0].get("prodId"), objects[0].get("method")

@@ -86,15 +86,15 @@ def read_entry(  # noqa: C901  # a step a group of properties
     source.begin(component)
     fields = _BY_NAME[component.name]
     times: Times = {}
-    gathered: dict[str, list[Line]] = {name: [] for name in _GATHERED}
+    gathered: dict[str, list[Line]] = {}
     for line in component.lines:
         name = line.name
         if name in TIMES:
             times.setdefault(name, []).append(line)
         elif name in fields:
             read_field(fields[name], reading, line)
-        elif name in gathered:
-            gathered[name].append(line)
+        elif name in _GATHERED:
+            gathered.setdefault(name, []).append(line)
         elif name in _LINES:
             _LINES[name](reading, line)
         elif name != "UID":
@@ -107,16 +107,16 @@ def read_entry(  # noqa: C901  # a step a group of properties
     alone = series is not None or "recurrenceId" in reading.item
     read_recurrence(reading, times, source, None if alone else own)
     _read_done(reading, component)
-    read_descriptions(reading, gathered["DESCRIPTION"], gathered["STYLED-DESCRIPTION"])
-    inner: dict[str, list[Component]] = {name: [] for name in _COMPONENTS}
+    read_descriptions(reading, gathered.get("DESCRIPTION", []), gathered.get("STYLED-DESCRIPTION", []))
+    inner: dict[str, list[Component]] = {}
     for nested in component.components:
-        if nested.name in inner:
-            inner[nested.name].append(nested)
+        if nested.name in _COMPONENTS:
+            inner.setdefault(nested.name, []).append(nested)
         else:
             reading.keep_component(nested)
-    read_places(reading, gathered["LOCATION"], gathered["GEO"], inner["VLOCATION"])
-    read_people(reading, gathered["ATTENDEE"], gathered["ORGANIZER"], inner["PARTICIPANT"])
-    read_alerts(reading, inner["VALARM"])
+    read_places(reading, gathered.get("LOCATION", []), gathered.get("GEO", []), inner.get("VLOCATION", []))
+    read_people(reading, gathered.get("ATTENDEE", []), gathered.get("ORGANIZER", []), inner.get("PARTICIPANT", []))
+    read_alerts(reading, inner.get("VALARM", []))
     source.keep_all(reading)
     if reading.item.get("updated") == NO_STAMP:
         del reading.item["updated"]

@@ -38,7 +38,7 @@ _SEPARATORS = str.maketrans("", "", "-:")
 
 def from_params(params: Params) -> dict[str, Any]:
     """Return parameters in jCal: lower-case names, one value or a list of several."""
-    return {name.lower(): values[0] if len(values) == 1 else values for name, values in params.items()}
+    return {name.lower(): values[0] if len(values) == 1 else [*values] for name, values in params.items()}
 
 
 def to_params(value: object) -> dict[str, list[str]]:

@@ -52,13 +52,10 @@ class Source:
 
     def __init__(self, components: Iterable[Component]) -> None:
         self._vtimezones: dict[str, Component] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] | None = None
         for component in components:
             if component.name == "VTIMEZONE" and (line := component.first("TZID")) is not None:
-                name = unescape(line.value)
-                self._vtimezones.setdefault(name, component)
-                self._names.setdefault(line.value, name)
-                self._names.setdefault(_folded(line.value), name)
+                self._vtimezones.setdefault(unescape(line.value), component)
         self._known: dict[tuple[str, int], str | None] = {}
         self._texts: dict[str, str] = {}
         self._clock = Clock()
@@ -82,15 +79,21 @@ class Source:
         """Return the year in which the object of the component begins."""
         if not self._years:
             for component in self._components:
-                given = [line.value[:4] for line in component.lines if line.name in _STARTS]
-                year = min((int(year) for year in given if year.isdecimal()), default=HORIZON)
                 uid = uid_of(component)
-                self._years[uid] = min(year, self._years.get(uid, HORIZON))
+                first = self._years.get(uid, HORIZON)
+                for line in component.lines:
+                    if line.name in _STARTS and (year := line.value[:4]).isdecimal() and int(year) < first:
+                        first = int(year)
+                self._years[uid] = first
         return HORIZON if self._component is None else self._years[uid_of(self._component)]
 
     def name(self, tzid: str) -> str:
         """Return the TZID of the VTIMEZONE that a parameter names: also with its escapes (RFC 5545, 3.8.3.1), in another case."""
-        return tzid if tzid in self._vtimezones else self._names.get(tzid) or self._names.get(_folded(tzid), tzid)
+        if tzid in self._vtimezones:
+            return tzid
+        if self._names is None:
+            self._names = _other_names(self._vtimezones)
+        return self._names.get(tzid) or self._names.get(_folded(tzid), tzid)
 
     def zone(self, tzid: str) -> str | None:
         """Return the zone of a TZID: the IANA zone with the rules of its VTIMEZONE, else its text; by its name if it has none."""
@@ -110,10 +113,12 @@ class Source:
     def _text(self, tzid: str, component: Component) -> str:
         """Return the text of a VTIMEZONE. Raise MalformedError if those of the file have too many transitions."""
         if tzid not in self._texts:
-            lines: list[str] = []
-            _add_lines(component, lines)
-            self._texts[tzid] = text = "\n".join(lines)
-            self._clock.check_zone(text)
+            if not component.text:
+                lines: list[str] = []
+                _add_lines(component, lines)
+                component.text = "\n".join(lines)
+            self._texts[tzid] = component.text
+            self._clock.check_zone(component.text)
         return self._texts[tzid]
 
     def keep(self, reading: Reading, tzid: str) -> None:
@@ -126,6 +131,17 @@ class Source:
         for tzid in sorted(reading.kept_zones(self.name)):
             if self.zone(tzid) != tzid:
                 self.keep(reading, tzid)
+
+
+def _other_names(components: dict[str, Component]) -> dict[str, str]:
+    """Return the TZIDs of VTIMEZONEs by their text in the file, and by that without regard to case."""
+    found: dict[str, str] = {}
+    for name, component in components.items():
+        line = component.first("TZID")
+        text = name if line is None else line.value
+        found.setdefault(text, name)
+        found.setdefault(_folded(text), name)
+    return found
 
 
 def uid_of(component: Component) -> str:

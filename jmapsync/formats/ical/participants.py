@@ -194,6 +194,8 @@ def _component_key(component: Component, address: str, taken: Object) -> str:
 def write_people(item: Object, writing: Writing, *, task: bool) -> None:
     """Write the participants, and the organizer."""
     people = item.get("participants")
+    if people is None and item.get("organizerCalendarAddress") is None and item.get("sentBy") is None:
+        return
     organizer = write_uri(item.get("organizerCalendarAddress"))
     if organizer is None:
         writing.leave("organizerCalendarAddress", item.get("organizerCalendarAddress"))

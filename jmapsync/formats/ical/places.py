@@ -149,10 +149,12 @@ def write_places(item: Object, writing: Writing) -> None:
     """Write the locations: one as LOCATION and GEO if these express it fully, the others as components."""
     places = item.get("locations")
     main = item.get("mainLocationId")
+    if places is None and main is None:
+        return
     entries = as_object(places)
     entries = {key: place for key, place in entries.items() if not _is_nowhere(place)}
     usable = {key: place for key, place in sorted(entries.items()) if isinstance(place, dict) and is_id(key)}
-    left = {key: place for key, place in entries.items() if key not in usable}
+    left = {} if len(usable) == len(entries) else {key: place for key, place in entries.items() if key not in usable}
     if places is not None and not isinstance(places, dict):
         writing.leave("locations", places)
     chosen_key = _line_key(usable, main, writing)

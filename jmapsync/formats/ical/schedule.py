@@ -13,6 +13,8 @@ from jmapsync.formats.ical.zones import UTC_ZONE, to_utc, to_zone
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.moments import Source, Target
@@ -188,7 +190,12 @@ def _on_clock_of(start: Moment, end: Moment | None) -> Moment | None:
 
 def seconds_between(first: str, zone: str | None, last: str, end_zone: str | None) -> int | None:
     """Return the seconds between two local times; within one unknown zone, those of local time."""
-    begin, end = to_utc(first, zone), to_utc(last, end_zone)
+    return _seconds(to_utc(first, zone), first, zone, last, end_zone)
+
+
+def _seconds(begin: datetime | None, first: str, zone: str | None, last: str, end_zone: str | None) -> int | None:
+    """Return the seconds between two local times, of which the first is the instant `begin`."""
+    end = None if begin is None else to_utc(last, end_zone)
     if begin is not None and end is not None:
         return int((end - begin).total_seconds())
     return int((at(last) - at(first)).total_seconds()) if zone == end_zone else None
@@ -277,4 +284,4 @@ def _end(item: Object, form: Form, end_zone: Any, target: Target) -> str | None:
         end = to_zone(begin + timedelta(seconds=seconds), zone)  # type: ignore[arg-type]  # a floating time stays one
     except OverflowError:
         return None
-    return end if end is not None and seconds_between(start, form.zone, end, zone) == seconds else None
+    return end if end is not None and _seconds(begin, start, form.zone, end, zone) == seconds else None

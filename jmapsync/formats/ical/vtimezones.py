@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from jmapsync.formats.ical.zones import zone_info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
 FOREVER: Final = 2037
@@ -58,8 +58,9 @@ def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
     begin = _state(info, datetime(first, 1, 1, tzinfo=UTC))
     lines = ["BEGIN:VTIMEZONE", f"TZID:{tzid}", *_observance(datetime(first, 1, 1), begin.offset, begin, ())]  # noqa: DTZ001  # local time
     kinds: dict[tuple[timedelta, _State], list[datetime]] = {}
-    for change in _changes(info, first, min(last, 9998)):
-        kinds.setdefault((change.before, change.after), []).append(change.onset)
+    for year in range(first, min(last, 9998) + 1):
+        for change in _changes(tzid, year):
+            kinds.setdefault((change.before, change.after), []).append(change.onset)
     for (before, after), onsets in kinds.items():
         regular, rule = _rule(onsets, last)
         single = onsets[: len(onsets) - regular]
@@ -77,10 +78,15 @@ def _state(info: ZoneInfo, instant: datetime) -> _State:
     return _State(local.utcoffset() or timedelta(), local.tzname() or "", (local.dst() or timedelta()) > timedelta())
 
 
-def _changes(info: ZoneInfo, first: int, last: int) -> Iterator[_Change]:
-    """Yield the transitions of some years, in order. No zone has two in a week."""
-    place, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
+@lru_cache(maxsize=4096)
+def _changes(tzid: str, year: int) -> tuple[_Change, ...]:
+    """Return the transitions of a year, in order. No zone has two in a week."""
+    info = zone_info(tzid)
+    if info is None:
+        return ()
+    place, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
     state = _state(info, place)
+    found = []
     while place < end:
         ahead = min(place + _WEEK, end)
         later = _state(info, ahead)
@@ -89,8 +95,9 @@ def _changes(info: ZoneInfo, first: int, last: int) -> Iterator[_Change]:
             while high - low > timedelta(seconds=1):
                 middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
                 low, high = (middle, high) if _state(info, middle) == state else (low, middle)
-            yield _Change((high + state.offset).replace(tzinfo=None), state.offset, later)
+            found.append(_Change((high + state.offset).replace(tzinfo=None), state.offset, later))
         place, state = ahead, later
+    return tuple(found)
 
 
 def _rule(onsets: list[datetime], last: int) -> tuple[int, str]:

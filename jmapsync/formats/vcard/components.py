@@ -154,6 +154,7 @@ def write_components(item: dict[str, Any], structure: Structure, *, short: bool)
     texts: list[list[str]] = [[] for _ in structure.kinds]
     spoken: list[list[str]] = [[] for _ in structure.kinds]
     order: list[Place | str] = []
+    heard = False
     for component in components:
         kind, text = (component.get("kind"), component.get("value")) if isinstance(component, dict) else (None, None)
         if not isinstance(text, str):
@@ -170,12 +171,12 @@ def write_components(item: dict[str, Any], structure: Structure, *, short: bool)
         texts[index].append(text)
         phonetic = component.get("phonetic")
         spoken[index].append(phonetic if isinstance(phonetic, str) else "")
+        heard = heard or bool(spoken[index][-1])
     if not any(texts):
         return None
     generations = len(texts[GENERATION]) if structure is NAME else 0
     joined = _join_name(texts, short=short) if structure is NAME else _join_address(item, texts, short=short)
     jscomps = None if short or item.get("isOrdered") is not True else _jscomps(item, order, generations)
-    heard = any(any(sounds) for sounds in spoken)
     said = (_join_name(spoken, short=short) if structure is NAME else _join(spoken)) if heard else None
     return Structured(joined, jscomps, said)
 

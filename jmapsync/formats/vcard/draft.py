@@ -20,6 +20,7 @@ TYPED = frozenset({"TEL", "EMAIL", "ADR", "IMPP"})
 """Lines that khard rewrites when anything in a card is edited, with TYPE and no other parameter."""
 REWRITTEN = TYPED | {"FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "URL", "NOTE", "BDAY", "X-ANNIVERSARY"}
 """Lines that khard rewrites, the others without any parameter. In vCard 3.0 they get no parameters that an edit would remove."""
+_BARE = REWRITTEN - TYPED
 
 
 class Draft:
@@ -47,7 +48,7 @@ class Draft:
             if isinstance(props, list)
             else []
         )
-        self._foreign = _groups_in({"vCardProps": shown})
+        self._foreign = _groups_in({"vCardProps": shown}) if shown else {}
 
     def add(self, line: Line, where: str, key: str = "") -> None:
         """Add a line, and record the property that it expresses."""
@@ -129,7 +130,7 @@ def write_common(
     features: Mapping[str, str] | None = None,
 ) -> None:
     """Add TYPE and PREF for contexts, features and preference, as far as this version has them."""
-    if not draft.four and name in REWRITTEN - TYPED:
+    if not draft.four and name in _BARE:
         return
     listed = _known(entry.get("contexts"), types)
     if features is not None:

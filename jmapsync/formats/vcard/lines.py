@@ -149,11 +149,14 @@ def is_line(text: str) -> bool:
 
 def _line(text: str, *, old: bool) -> Line:
     """Read one unfolded line. Raise ValueError, saying what is wrong with it."""
-    name, listed, value = cut(text)
-    params: Params = {}
-    if listed:
-        _read_params(listed, params, decode=not old)
-    name, group = _name_of(name) if len(name) <= _LONGEST_CACHED else _name_of.__wrapped__(name)
+    head, colon, value = text.partition(":")
+    if colon and '"' not in head and len(head) <= _LONGEST_CACHED:
+        name, group, found = _head(head, old)
+        params = {**found}
+    else:
+        name, listed, value = cut(text)
+        params = _params(listed, old)
+        name, group = _name_of(name) if len(name) <= _LONGEST_CACHED else _name_of.__wrapped__(name)
     if "encoding" in params or "charset" in params:
         value = _transferred(value, params)
     if old and name != "CATEGORIES" and "encoding" not in params:
@@ -164,6 +167,13 @@ def _line(text: str, *, old: bool) -> Line:
 
 
 @lru_cache(maxsize=1024)  # all cards have the same few
+def _head(text: str, old: bool) -> tuple[str, str, Params]:
+    """Return name, group and parameters of what stands before the colon of a line. Raise ValueError for an invalid name."""
+    name, _, listed = text.partition(";")
+    return (*_name_of(name), _params(listed, old))
+
+
+@lru_cache(maxsize=1024)
 def _name_of(text: str) -> tuple[str, str]:
     """Return the name of a line in upper case, and its group. Raise ValueError for one that no property can have."""
     group, _, name = text.rpartition(".")
@@ -171,6 +181,13 @@ def _name_of(text: str) -> tuple[str, str]:
     if not _NAME.match(name) or (group and not _GROUP.match(group)):
         raise ValueError("has a name that no property can have")
     return name, group
+
+
+def _params(listed: str, old: bool) -> Params:
+    params: Params = {}
+    if listed:
+        _read_params(listed, params, decode=not old)
+    return params
 
 
 def _read_params(text: str, params: Params, *, decode: bool) -> None:

@@ -153,6 +153,8 @@ def write_name(draft: Draft) -> None:
 def _parted(params: object) -> tuple[Object, Object]:
     """Return the parameters kept for a name that are those of N, and those of FN."""
     given = as_object(params)
+    if not given:
+        return {}, {}
     full = given.get(OF_FULL)
     names = full.split(",") if isinstance(full, str) else []
     own = {name: value for name, value in given.items() if name in names}

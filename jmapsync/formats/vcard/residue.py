@@ -7,8 +7,9 @@ properties, CR and LF in texts, and the form of localization patches.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from json import JSONEncoder
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.patch import localized
@@ -29,6 +30,8 @@ _IMPLIED = frozenset(
 _DEFAULTS = {"isOrdered": False, "kind": "title", "vCardName": "socialprofile"}
 _EMPTY: Object = {"contexts": {}, "features": {}, "vCardParams": {}, "relation": {}, "vCardProps": []}
 _SPOKEN = frozenset({"phoneticSystem", "phoneticScript"})
+_COMPONENT = {"kind", "value"}
+_ENCODE = JSONEncoder(sort_keys=True).encode
 _SINGLE = frozenset({"name", "speakToAs"})
 _LISTED = frozenset({"vCardProps", "localizations"})
 _OPEN = frozenset({("speakToAs",), ("speakToAs", "pronouns")})
@@ -217,7 +220,7 @@ def _set_components(result: Object, components: list[Json]) -> None:
     if not found:
         del result["components"]
     elif result.get("isOrdered") is not True:
-        result["components"] = sorted(found, key=lambda part: json.dumps(part, sort_keys=True))
+        result["components"] = sorted(found, key=_text)
     else:
         result["components"] = found
 
@@ -241,4 +244,9 @@ def _plain_entry(entry: Json) -> Json:
 
 
 def _text(value: Json) -> str:
-    return json.dumps(value, sort_keys=True)
+    """Return a value as JSON, the same for equal ones."""
+    if isinstance(value, dict) and value.keys() == _COMPONENT:
+        kind, text = value["kind"], value["value"]
+        if isinstance(kind, str) and isinstance(text, str):  # nearly all values, and this takes a twentieth of the time
+            return f'{{"kind": {encode_basestring_ascii(kind)}, "value": {encode_basestring_ascii(text)}}}'
+    return _ENCODE(value)

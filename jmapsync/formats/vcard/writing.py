@@ -32,6 +32,8 @@ _MAPS = (
     *("schedulingAddresses", "directories", "cryptoKeys"),
 )
 """The order in a file."""
+_FIRST = {where: where.partition("/")[0] for where in _MAPS}
+"""The property of the card that each of them is, or is in."""
 _WRITERS = {
     "addresses": write_address,
     "organizations": write_organization,
@@ -71,7 +73,7 @@ def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tup
 def _without_key(line: Line) -> Line:
     if "prop-id" not in line.params:
         return line
-    return line._replace(params={name: values for name, values in line.params.items() if name not in _NOT_IN_THREE})
+    return Line(line.name, line.value, {name: held for name, held in line.params.items() if name not in _NOT_IN_THREE}, line.group)
 
 
 def _natural(key: str) -> tuple[Any, ...]:
@@ -83,13 +85,12 @@ def _natural(key: str) -> tuple[Any, ...]:
 def _draft(card: Object, *, four: bool, hidden: set[Tag]) -> Draft:
     draft = Draft(card, four=four, hidden=hidden)
     _write_head(draft)
-    for where in _MAPS:
-        entries = _entries(card, where)
+    for where, first in _FIRST.items():
+        entries = _entries(card, where) if first in card else None
         if entries:
-            keys = sorted(
-                (key for key in entries if isinstance(entries[key], dict) and (where, key) not in hidden),
-                key=_natural if len(entries) > 1 else None,
-            )
+            keys = [key for key in entries if isinstance(entries[key], dict) and (where, key) not in hidden]
+            if len(keys) > 1:
+                keys.sort(key=_natural)
             if where == "anniversaries":
                 write_anniversaries(draft, entries, keys)
             else:
