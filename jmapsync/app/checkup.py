@@ -12,6 +12,7 @@ from jmapsync.app.mailbox_list import paths_of, read_mailboxes
 from jmapsync.app.seen import quota_texts, vacation_text
 from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
+from jmapsync.app.shared import withdrawn_in
 from jmapsync.app.sides import patterns_of, require
 from jmapsync.app.signin import credential_for, patient_client
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
@@ -23,6 +24,7 @@ from jmapsync.storage.files.filesystem import peculiarities_at
 from jmapsync.storage.jmap.identities import SUBMISSION, read_identities
 from jmapsync.storage.jmap.objects import collections, dialect_for
 from jmapsync.sync.report import worst
+from jmapsync.sync.withdrawn import message_of
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, MailConfig
@@ -101,6 +103,8 @@ async def check_account(account: AccountConfig) -> Checkup:
         found.fail(f"Nothing to synchronize; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     for kind, config in account.kinds.items():
         found.disks[kind] = peculiarities_at(config.path)
+        if paths := withdrawn_in(account, kind):
+            found.fail(message_of(KINDS[kind].containers.kind, paths, account.name), ExitCode.SUSPENDED)
     try:
         credential = await credential_for(account)
         if isinstance(credential, OAuthCredential) and (uncovered := credential.uncovered(account.kinds)):

@@ -68,6 +68,8 @@ class KindHealth(Struct):
     """Why the guard suspended the plan."""
     detached: list[str] = []
     """Paths of folders that stay on the disk although the patterns exclude them."""
+    withdrawn: list[str] = []
+    """Paths of folders that are no longer shared, and stay as they are."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -106,6 +108,7 @@ class KindHealth(Struct):
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "suspended": self.suspended or None,
             "detached": self.detached,
+            "withdrawn": self.withdrawn,
         }
 
 
@@ -287,6 +290,7 @@ def _fill(found: KindHealth, kind: str, ledger: Summary, runs: dict[str, tuple[i
     found.conflicts = len(ledger.conflict_copies(kind))
     found.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
     found.detached = ledger.left_alone(kind)
+    found.withdrawn = ledger.withdrawn(kind)
     suspension = ledger.suspension(kind)
     found.suspended = suspension.message if suspension else ""
 

@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import closing
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,13 +24,14 @@ from jmapsync.ledger import Summary
 from jmapsync.storage.files.root import read_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from jmapsync.config import AccountConfig
     from jmapsync.jmap.session import Session
     from jmapsync.ledger import Ledger
 
+Stored = TypeVar("Stored")
 NOTE = "shared"
 """The ledger's note of the shared accounts."""
 _LONGEST = 100
@@ -68,15 +69,25 @@ def title_of(account: AccountConfig) -> str:
     return next((one.name for one in _listed_by(account.login) if one.id == account.account_id), account.account_id)
 
 
+def withdrawn_in(account: AccountConfig, kind: str) -> list[str]:
+    """Return the paths of the folders of a kind that vanished from an account; none where its ledger cannot be read."""
+    return _stored(account, lambda ledger: ledger.withdrawn(kind))
+
+
 def _listed_by(account: AccountConfig) -> list[SharedAccount]:
+    return _stored(account, listed)
+
+
+def _stored(account: AccountConfig, read: Callable[[Summary], list[Stored]]) -> list[Stored]:
+    """Return what is read from a ledger; nothing where it cannot be: the account's own run and `status` report that."""
     try:
         ledger = Summary.open_readonly(account.state_dir / LEDGER)
-    except JmapsyncError:  # the login's own run and status report that
+    except JmapsyncError:
         return []
     if ledger is None:
         return []
     with closing(ledger):
-        return listed(ledger)
+        return read(ledger)
 
 
 def accounts_of(account: AccountConfig, shared: Iterable[SharedAccount]) -> list[AccountConfig]:

@@ -77,6 +77,8 @@ def _print_kind(kind: str, found: KindHealth) -> None:
         say(f"    {found.conflicts:,} lost a conflict; see: jmapsync conflicts")
     for path in found.detached:
         say(f"    detached: {path}: excluded from the mirror; its files stay")
+    for path in found.withdrawn:
+        say(f"    suspended: {path}: no longer in the account of its owner; its files stay")
     for problem in found.problems:
         say(f"    quarantined: {problem.item}: {problem.why}")
 

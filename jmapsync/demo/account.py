@@ -101,6 +101,8 @@ class Account(MailStore):
         self.clock: Callable[[], float] = time.time
         """The clock by which that is; tests have time pass with it."""
         self._hidden: dict[str, Email] = {}
+        self._withdrawn: dict[str, tuple[Mailbox, list[tuple[Email, bytes]], list[str]]] = {}
+        """Mailboxes that the user no longer sees, by path: with the messages that are nowhere else, and the ids of the others."""
         inbox = self.add_mailbox(dialect.inbox_name, None, "inbox")
         inbox.rights |= {"mayRename": False, "mayDelete": False}
         of_james = dialect.mailbox_rules == "james"
@@ -209,6 +211,35 @@ class Account(MailStore):
     def destroy_mailbox(self, mailbox: str) -> None:
         """Destroy a mailbox, and the messages that are nowhere else."""
         self.remove_mailbox(self.mailbox(mailbox).id)
+
+    def withdraw_mailbox(self, path: str) -> None:
+        """Have the user no longer see a mailbox: it is listed as one that is destroyed."""
+        with self.transaction():
+            mailbox = self.mailbox(path)
+            inside = [email for email in self.emails.values() if mailbox.id in email.mailbox_ids]
+            alone = [(copy.copy(email), self.raw(email.id)) for email in inside if email.mailbox_ids == {mailbox.id}]
+            others = [email.id for email in inside if email.mailbox_ids != {mailbox.id}]
+            self._withdrawn[path] = copy.copy(mailbox), alone, others
+            self.remove_mailbox(mailbox.id)
+
+    def share_mailbox(self, path: str) -> None:
+        """Have the user see a mailbox again, with what is in it."""
+        with self.transaction():
+            mailbox, alone, others = self._withdrawn.pop(path)
+            mailbox.total = mailbox.unread = 0
+            self.mailboxes[mailbox.id] = mailbox
+            self.note_mailbox(mailbox)
+            is_silent = self.dialect.mailbox_destruction == "silent"
+            for email, data in alone:
+                self.blobs.setdefault(email.blob_id, data)
+                self._insert(email, data, silent=is_silent)
+            for one in others:
+                self.copy(one, mailbox.id)
+
+    def destroy_withdrawn(self, path: str, email_id: str) -> None:
+        """Destroy a message in a mailbox that the user may no longer see."""
+        mailbox, alone, others = self._withdrawn[path]
+        self._withdrawn[path] = mailbox, [one for one in alone if one[0].id != email_id], [one for one in others if one != email_id]
 
     def set_rights(self, mailbox: str, **rights: bool) -> None:
         """Change what the user may do in a mailbox, such as `mayAddItems=False`."""

@@ -247,12 +247,13 @@ class MailStore:
         self._serial += 1
         return form_id(self.freedoms.id_form, prefix, self._serial)
 
-    def _insert(self, email: Email, data: bytes) -> None:
+    def _insert(self, email: Email, data: bytes, *, silent: bool = False) -> None:
         self.emails[email.id] = email
         self._by_blob.setdefault(email.blob_id, []).append(email.id)
         email.thread_id = self.threads.add(email.id, data, lambda: self._new_thread_id(email.id), email.thread_id)
         self._count(email, 1)
-        self.logs["Thread"].record(email.thread_id, self.record("Email", email.id))
+        if not silent:
+            self.logs["Thread"].record(email.thread_id, self.record("Email", email.id))
 
     def _new_thread_id(self, email_id: str) -> str:
         if self.dialect.email_ids == "content":

@@ -48,6 +48,7 @@ class Store:
         self.doubled: list[JsonObject] = []
         """The former versions of instances that stayed in their files beside the new ones (Cyrus)."""
         self._ids: dict[str, dict[str | None, str]] = {}  # by uid, then by recurrence id
+        self._withdrawn: dict[str, tuple[JsonObject, list[JsonObject]]] = {}
         self._serial = itertools.count(1)
         self._add_first()
 
@@ -216,6 +217,21 @@ class Store:
         """Destroy a collection and the items that are nowhere else."""
         with self.account.transaction():
             self.remove_collection(self.collection(name)["id"])
+
+    def withdraw_collection(self, name: str) -> None:
+        """Have the user no longer see a collection with what is in it, which is listed as destroyed."""
+        with self.account.transaction():
+            collection = self.collection(name)
+            self._withdrawn[name] = collection, [item for item in self.items.values() if collection["id"] in item[self.model.homes]]
+            self.remove_collection(collection["id"])
+
+    def share_collection(self, name: str) -> None:
+        """Have the user see a collection again."""
+        with self.account.transaction():
+            collection, items = self._withdrawn.pop(name)
+            self.put_collection(collection)
+            for item in items:
+                self.put(item)
 
     def add(self, item: JsonObject, collections: Sequence[str] = ("",)) -> str:
         """Put an item into collections and return its id; a missing `@type`, `version` and `uid` are filled in."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.database import connect, copy_into, is_there
-from jmapsync.ledger.notes import DETACHED, UNWANTED
+from jmapsync.ledger.notes import DETACHED, UNWANTED, WITHDRAWN
 from jmapsync.ledger.pending import Pending
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class Summary(Pending):
         detached: dict[str, str] = json.loads(self.note(f"{DETACHED}:{kind}") or "{}")
         unwanted: list[str] = json.loads(self.note(f"{UNWANTED}:{kind}") or "[]")
         return sorted({*detached.values(), *unwanted})
+
+    def withdrawn(self, kind: str) -> list[str]:
+        """Return the paths of the folders of a kind that vanished from an account of somebody else."""
+        return sorted(json.loads(self.note(f"{WITHDRAWN}:{kind}") or "{}").values())
 
     def counts(self, kind: str) -> tuple[int, int, int]:
         """Return how many items of a kind there are here, on the server, and still open."""

@@ -76,8 +76,8 @@ class Tally(Struct):
     """The items of each container that are about to be known on the other side too; no base counts them yet."""
     _losses: list[tuple[str, int, tuple[int, ...]]] = []
 
-    def add(self, changes: Iterable[Change]) -> None:
-        """Count the losses of one batch of changes."""
+    def add(self, changes: Iterable[Change], *, allowed: Homes = NOTHING) -> None:
+        """Count the losses of one batch of changes, without those here of containers whose loss a person allowed."""
         for change in changes:
             for order in change.orders:
                 if order.verb is Verb.CREATE and order.source is not None:
@@ -85,6 +85,8 @@ class Tally(Struct):
                     for home in order.source.homes:
                         met[home] = met.get(home, 0) + 1
             for loss in losses(change):
+                if loss.side is Side.LOCAL and loss.homes and loss.homes <= allowed:
+                    continue
                 self.counts[loss.side] += 1
                 counted = self.by_container[loss.side]
                 for home in loss.homes:

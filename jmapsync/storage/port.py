@@ -513,6 +513,8 @@ class Traits(Struct, frozen=True):
     """The most containers that the server has one item in; 0: any number."""
     policy: str = ""
     """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
+    is_shared: bool = False
+    """Whether the account is another user's or a group's, who may withdraw any of its containers."""
 
 
 class Remote(Protocol):

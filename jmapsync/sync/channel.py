@@ -17,6 +17,7 @@ from jmapsync.sync.quarantine import Quarantine
 from jmapsync.sync.report import KindReport
 from jmapsync.sync.server_rights import Permits
 from jmapsync.sync.tag_index import Tagger
+from jmapsync.sync.withdrawn import Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class Channel:
     quarantine: Quarantine = field(init=False)
     ingester: Ingester = field(init=False)
     scope: Scope = field(init=False)
+    withdrawn: Withdrawn = field(init=False)
     permits: Permits = field(init=False)
     guard: Guard = field(init=False)
     containers: Containers = field(init=False)
@@ -73,9 +75,12 @@ class Channel:
         self.quarantine = Quarantine(
             self.kind.name, self.ledger, self.clock, self.remote.traits.policy, full=self.options.full, name=self.names.of
         )
-        self.permits = Permits(self.kind, self.ledger, self.remote, self.context)
         self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.messages)
-        self.ingester = Ingester(self.kind, self.ledger, self.context, self.quarantine, self.local.adopt_folder, self.scope)
+        self.withdrawn = Withdrawn(self.kind, self.ledger, self.context, self.remote.traits.is_shared)
+        self.ingester = Ingester(
+            self.kind, self.ledger, self.context, self.quarantine, self.local.adopt_folder, self.scope, self.withdrawn
+        )
+        self.permits = Permits(self.kind, self.ledger, self.remote, self.context, self.withdrawn)
         self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         self.containers = Containers(
             self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.quarantine, self.permits, self.held

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.merge_objects import Edit, Objects
     from jmapsync.sync.quarantine import Quarantine
     from jmapsync.sync.report import KindReport
+    from jmapsync.sync.withdrawn import Withdrawn
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class Committer(Struct):
     report: KindReport
     clock: Callable[[], float]
     quarantine: Quarantine
+    withdrawn: Withdrawn
     stale: dict[int, str] = {}
     """Why changes found another state than they expected, by key: a new round is due."""
     _records: list[Record] = []
@@ -217,7 +219,7 @@ class Committer(Struct):
 
     def _seen_after(self, work: Work) -> Record:
         """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""
-        after = work.record
+        after, kept = work.record, self.withdrawn.keys
         for side, order, receipt in work.done:
             match receipt:
                 case Filed(version=version, digest=digest):
@@ -227,7 +229,7 @@ class Committer(Struct):
                     after = self._after_creation(after.with_side(side, receipt.version), receipt)
                     self.report.to_server.add(order.verb)
                 case Done(version=version):
-                    after = after.with_side(side, version)
+                    after = after.with_side(side, self.withdrawn.completed(version, work.record.of(side), kept))
                     if order.verb is Verb.UPDATE and order.added_homes and after.ref:
                         self._made.append(after.ref)  # James lists it as created then, even where it is destroyed since
                     self.report.to_server.add(order.verb)

@@ -44,7 +44,7 @@ class Executor(Struct):
     @classmethod
     def of(cls, channel: Channel) -> Executor:
         """Return what carries changes out in a channel."""
-        committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.quarantine)
+        committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.quarantine, channel.withdrawn)
         if channel.codec is not None:
             committer.objects = Objects(channel.ledger, channel.codec)
         room = Room(channel.kind, channel.remote, channel.ledger, channel.clock, full=channel.options.full)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Quarantine
+    from jmapsync.sync.withdrawn import Withdrawn
 
 _NOTHING = Learnt()
 BLOB = b"urn:jmapsync:blob:"
@@ -57,12 +58,14 @@ class Ingester(Struct):
     adopt_folder: Callable[[int, str, str], FolderRow]
     """Called with the key, path and server id of a local folder when they become known."""
     scope: Scope
+    withdrawn: Withdrawn
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier runs."""
         self.context.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
         self.context.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
         self.scope.load()
+        self.withdrawn.load()
 
     # the server's side
 
@@ -131,6 +134,11 @@ class Ingester(Struct):
         gone = set(page.gone)
         if page.whole:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
+        before: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
+        if kept := self.withdrawn.take(page, gone, before):
+            withdrawn = {folder.ref for folder in kept}
+            gone -= withdrawn
+            page.folders = [folder for folder in page.folders if folder.ref not in withdrawn]
         roles = {role: ref for role, ref in self.context.roles.items() if ref not in gone}
         named = {folder.role for folder in page.folders}
         folders: list[Folder] = []
@@ -142,7 +150,7 @@ class Ingester(Struct):
             folders.append(folder)
         self.context.roles.clear()
         self.context.roles.update(roles)
-        taken = parents_first(self.scope.take(folders, gone, whole=page.whole and not page.unread))
+        taken = parents_first(self.scope.take(folders, gone, kept, whole=page.whole and not page.unread))
         known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
         waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
         for folder in taken:
@@ -154,10 +162,13 @@ class Ingester(Struct):
         if lost := {record.key for record in records.values() if record.remote is not None}:
             self.ledger.set_note(note_of(GONE, self.kind.name), json.dumps(sorted(lost | self._gone())))
         self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
+        self._keep_rights(page, gone, before)
+
+    def _keep_rights(self, page: FolderPage, gone: set[str], before: dict[str, list[str]]) -> None:
+        """Keep what may be done in each container, and report what changed of that and of whom it is shared with."""
         for folder in page.folders:
             if folder.default:
                 self.ledger.set_note(note_of(DEFAULT, self.kind.name), folder.ref)
-        before: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
         mirrored = [folder for folder in page.folders if folder.ref in self.context.keys]
         if self.kind.items.mergeable:
             self.scope.messages += changes_of_rights(self.kind, mirrored, before)
@@ -189,6 +200,7 @@ class Ingester(Struct):
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
         self.scope.recall(items, known)
+        items = self.withdrawn.complete(items, known)
         if self.kind.items.mergeable:
             return self._remote_objects(items, known)
         _refuse_other_mail(known if self.kind.items.fixed else {}, items)
@@ -289,9 +301,10 @@ class Ingester(Struct):
         return bool(here) and (INSTANCES_OF in here) != (INSTANCES_OF in seen.content)
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
+        kept = self.withdrawn.keys if refs else NOTHING
         for kind in (self.kind.items.kind, self.kind.kept):
             records = self.ledger.by_ref(kind, list(refs)).values()
-            self.ledger.save(replace(record, remote=None) for record in records)
+            self.ledger.save(replace(one, remote=self.withdrawn.completed(None, one.remote, kept)) for one in records)
 
     # the disk's side
 
@@ -328,6 +341,7 @@ class Ingester(Struct):
                 if record.local is not None and record.key not in here
             ]
             self.ledger.save(gone)
+            self.withdrawn.drop_removed()
 
     def _local_folder(
         self, folder: Folder, parent: int | None, known: Record | None, waiting: Waiting, lie: Mapping[int, str]

@@ -112,16 +112,18 @@ class Scope(Struct):
 
     # containers
 
-    def take(self, folders: Sequence[Folder], gone: Iterable[str], *, whole: bool) -> list[Folder]:
-        """Ingest the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
+    def take(self, folders: Sequence[Folder], gone: Iterable[str], kept: Sequence[Folder] = (), *, whole: bool) -> list[Folder]:
+        """Ingest the server's containers; return those of them that are mirrored, and those that came in by another's rename.
+
+        `kept` are those that the server does not list, and that count as they were (`sync.withdrawn`).
+        """
         if not self.is_limited():
             return list(folders)
-        left_out = set(self.context.outside)
+        left_out, before = set(self.context.outside), self._boxes
         if whole:
             self._boxes = {}
-        for ref in gone:
-            self._boxes.pop(ref, None)
-        self._boxes |= {folder.ref: folder for folder in folders}
+        self._boxes = {ref: box for ref, box in self._boxes.items() if ref not in set(gone)}
+        self._boxes |= {folder.ref: before.get(folder.ref, folder) for folder in kept} | {folder.ref: folder for folder in folders}
         boxes = self._boxes.values()
         self._set(BOXES, {one.ref: (one.name, one.parent, one.role, *([True] if one.hidden else [])) for one in boxes})
         self._divide()

@@ -60,8 +60,8 @@ class RoundPlan(Struct):
     def _add_page(self, records: dict[int, Record], present: Present, rights: Rights) -> None:
         channel = self.channel
         pairs = [record.pair for record in records.values() if record.key not in channel.held]
-        page = plan(pairs, channel.kind.items, present, rights=rights)
-        self.tally.add(page.changes)
+        page = channel.withdrawn.suspend(plan(pairs, channel.kind.items, present, rights=rights), records)
+        self.tally.add(page.changes, allowed=channel.withdrawn.accepted)
         channel.ledger.plan.add(page, self._due(page, records))
 
     def _due(self, page: Plan, records: dict[int, Record]) -> list[Change]:
@@ -161,6 +161,7 @@ class RoundPlan(Struct):
         records = {key: one for key, one in self.channel.ledger.records(sorted(keys)).items() if key not in self.channel.held}
         pairs = [record.pair for record in records.values()]
         page = plan(pairs, self.channel.kind.items, self._present_now(), rights=self.channel.permits.rights())
+        page = self.channel.withdrawn.suspend(page, records)
         return (Work(change, records[change.key]) for change in self._due(page, records))
 
 

@@ -119,6 +119,8 @@ class KindReport(Struct):
     """Whether nothing but the disk was scanned, which showed no change: that says nothing of the server."""
     detached: list[str] = []
     """Paths of folders that are left out by now and stay as they are."""
+    withdrawn: list[str] = []
+    """Paths of folders that vanished from an account of somebody else, and stay as they are until they are back."""
     undone: dict[str, list[str]] = {}
     """The names of what was undone here because it may not be done on the server, by what it was."""
     withheld: bool = False
@@ -142,6 +144,7 @@ class KindReport(Struct):
     def reason(self) -> str:
         """Return why the exit code is not 0, in words."""
         waiting = [
+            f"no longer shared: {', '.join(self.withdrawn)}" if self.withdrawn else "",
             f"{counted(len(self.problems), 'item')} quarantined" if self.problems else "",
             f"{counted(self.conflicts, 'conflict copy', 'conflict copies')}" if self.conflicts else "",
         ]
@@ -172,6 +175,7 @@ class KindReport(Struct):
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "sentences": self.messages,
             "detached": self.detached,
+            "withdrawn": self.withdrawn,
         }
         if self.planned:
             body["plan"] = [step.to_json() for step in self.planned]

@@ -48,6 +48,8 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
             await observer.run(number)
             stale.clear()
             containers.stale.clear()
+            if _may_delete(channel):
+                channel.withdrawn.accept()
         channel.progress.start(channel.account, channel.kind.name, f"comparing {channel.kind.name}", 0, 0)
         planned = RoundPlan.of(channel)
         channel.guard.check(planned.tally, allow=_may_delete(channel), dry=channel.options.dry)
@@ -101,6 +103,10 @@ async def _conclude(channel: Channel) -> KindReport:
     if report.problems or report.conflicts:
         report.exit_code = ExitCode.QUARANTINED
     report.describe_undone()
+    report.withdrawn = channel.withdrawn.named()
+    if report.withdrawn:
+        report.messages.append(channel.withdrawn.message(channel.account))
+        report.exit_code = ExitCode.SUSPENDED
     report.detached = channel.ledger.left_alone(kind)
     report.state = State.SYNCED
     return report

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jmapsync.kinds import Kind, Needed
     from jmapsync.ledger import Ledger
     from jmapsync.storage.port import Context, Remote
+    from jmapsync.sync.withdrawn import Withdrawn
 
 
 class Permits(Struct, frozen=True):
@@ -23,6 +24,7 @@ class Permits(Struct, frozen=True):
     ledger: Ledger
     remote: Remote
     context: Context
+    withdrawn: Withdrawn
 
     def rights(self) -> Rights:
         """Return what may not be done, as the server last reported it."""
@@ -36,15 +38,16 @@ class Permits(Struct, frozen=True):
             for ref, held in reported.items()
             if ref in self.context.keys and names.read in held
         }
+        lost = self.withdrawn.keys
         found = Rights(
-            no_add=_without(names.add, known),
-            no_remove=_without(names.remove, known),
-            no_edit=_without(names.edit, known),
-            no_seen=_without(names.seen, known),
-            no_keywords=_without(names.keywords, known),
-            no_child=_without(names.child, known),
-            no_rename=_without(names.rename, known),
-            no_delete=_without(names.delete, known),
+            no_add=_without(names.add, known) | lost,
+            no_remove=_without(names.remove, known) | lost,
+            no_edit=_without(names.edit, known) | lost,
+            no_seen=_without(names.seen, known) - lost,  # what is in another one too can be marked by that
+            no_keywords=_without(names.keywords, known) - lost,
+            no_child=_without(names.child, known) | lost,
+            no_rename=_without(names.rename, known) | lost,
+            no_delete=_without(names.delete, known) | lost,
         )
         return ALLOWED if found == ALLOWED else found
 

@@ -144,6 +144,31 @@ class TestAnAccountThat:
         assert jmapsync("sync").code == 0
         assert len(team.emails) == 2
 
+    def test_lacks_a_mailbox_by_now_has_it_suspended_by_name_until_its_loss_is_allowed(
+        self, jmapsync: Command, home: Home, team: Account
+    ) -> None:
+        team.create_mailbox("Plans")
+        team.deliver(LETTER, ["Plans"])
+        jmapsync("sync")
+        team.withdraw_mailbox("Plans")
+
+        done = jmapsync("sync", "--json")
+
+        assert (done.code, codes(done.out)) == (4, {"home": 0, "home/Team": 4})
+        said = "The mailbox Plans is no longer in the account: withdrawn or deleted, which the server does not say."
+        assert said in json.loads(done.out)["accounts"]["home/Team"]["kinds"]["mail"]["sentences"][0]
+        shown = jmapsync("status", "home/Team")
+        assert (shown.code, "suspended: Plans: no longer in the account" in shown.out) == (4, True)
+        stated = json.loads(jmapsync("status", "home/Team", "--json").out)["accounts"]["home/Team"]
+        assert (stated["kinds"]["mail"]["withdrawn"], stated["reason"]) == (["Plans"], "no longer shared: Plans")
+        checked = jmapsync("check", "home/Team")
+        assert (checked.code, said in checked.out + checked.err) == (4, True)
+        assert len(letters(home.path / "Mail.shared/Team/Plans")) == 1
+
+        assert jmapsync("sync", "home/Team", "--allow-deletes").code == 0
+        assert not (home.path / "Mail.shared/Team/Plans").exists()
+        assert jmapsync("status", "home/Team").code == 0
+
     def test_is_withdrawn_is_not_reported_once_it_is_excluded(
         self, jmapsync: Command, home: Home, server: DemoServer, team: Account
     ) -> None:

@@ -18,6 +18,7 @@ from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Quarantine
+from jmapsync.sync.withdrawn import Withdrawn
 from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 
@@ -39,8 +40,9 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         self._numbers = itertools.count(1)
         quarantine = Quarantine(MAIL.name, self.ledger, time.time)
         context = ContainerContext()
+        withdrawn = Withdrawn(MAIL, self.ledger, context)
         scope = Scope(MAIL, self.ledger, context, EVERYTHING, [])
-        self._ingester = Ingester(MAIL, self.ledger, context, quarantine, self.side.adopt_folder, scope)
+        self._ingester = Ingester(MAIL, self.ledger, context, quarantine, self.side.adopt_folder, scope, withdrawn)
 
     def folder(self, name: str, *, parent: int | None = None) -> int:
         """Make a folder as the server's mailboxes are made here and return its key."""

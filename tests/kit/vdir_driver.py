@@ -20,6 +20,7 @@ from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Quarantine
+from jmapsync.sync.withdrawn import Withdrawn
 from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 from tests.storage.vdir.tiny import Tiny
@@ -54,8 +55,9 @@ class VdirDriver(LocalSideDriver[VdirSide]):
         self.open()
         self.context = ContainerContext()
         quarantine = Quarantine(CALENDARS.name, self.ledger, time.time)
+        withdrawn = Withdrawn(CALENDARS, self.ledger, self.context)
         scope = Scope(CALENDARS, self.ledger, self.context, EVERYTHING, [])
-        self.ingester = Ingester(CALENDARS, self.ledger, self.context, quarantine, self.side.adopt_folder, scope)
+        self.ingester = Ingester(CALENDARS, self.ledger, self.context, quarantine, self.side.adopt_folder, scope, withdrawn)
         self.ingester.load()
 
     def lose_ledger(self) -> None:

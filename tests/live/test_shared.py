@@ -269,3 +269,44 @@ def test_a_kind_that_is_withdrawn_while_another_is_still_shared(sharing: Sharing
     assert len(sharing.files("Team")) == 1
     sharing.share("Team", READ)
     assert sharing.sync().worst is ExitCode.IN_SYNC
+
+
+def test_a_mailbox_that_is_withdrawn_while_another_of_the_account_is_still_shared(sharing: Sharing) -> None:
+    owner = sharing.owner
+    for folder in ("Team", "Other"):
+        owner.imap.create_folder(folder)
+        sharing.share(folder, WRITE)
+    owner.imap.append("Team", [Draft(letter("one")), Draft(letter("two")), Draft(letter("three"))])
+    assert sharing.sync().worst is ExitCode.IN_SYNC
+    mine = sharing.drop("Team", "mine")
+    sharing.share("Team", "")
+    owner.imap.append("Other", [Draft(letter("four"))])
+
+    report = sharing.sync().kinds["mail"]
+    assert (report.exit_code, report.withdrawn, report.to_disk.deleted) == (ExitCode.SUSPENDED, ["Team"], 0)
+    assert [one.why for one in report.problems] == [
+        "its folder is no longer shared with you; it stays as it is here until that is back"
+    ]
+    assert (len(sharing.files("Team")), len(sharing.files("Other"))) == (4, 1)
+    assert sharing.status() == {"home": ExitCode.IN_SYNC, sharing.name: ExitCode.SUSPENDED}
+
+    # what the owner deletes meanwhile goes here when it is shared again, and is not brought back there
+    there = owner.imap.messages("Team")
+    owner.imap.expunge("Team", [next(message.uid for message in there if b"Subject: two" in message.content)])
+    sharing.share("Team", WRITE)
+    report = sharing.sync().kinds["mail"]
+    assert (report.exit_code, report.to_disk.deleted, report.to_server.created) == (ExitCode.IN_SYNC, 1, 1)
+    assert sorted(message.content.split(b"\r\n")[2] for message in owner.imap.messages("Team")) == [
+        b"Subject: mine",
+        b"Subject: one",
+        b"Subject: three",
+    ]
+    assert not mine.exists() or len(sharing.files("Team")) == 3
+
+    # of a mailbox that it may only see the name of, Cyrus lists nothing either; the files go where that is allowed
+    sharing.share("Team", "l")
+    assert sharing.sync().kinds["mail"].withdrawn == ["Team"]
+    assert len(sharing.files("Team")) == 3
+    assert asyncio.run(App(load(sharing.config)).sync(allow_deletes=True)).accounts[sharing.name].worst is ExitCode.IN_SYNC
+    assert not (sharing.root("mail") / "Team").exists()
+    assert len(owner.imap.messages("Team")) == 3

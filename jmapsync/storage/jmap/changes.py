@@ -16,7 +16,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.storage.jmap.caller import raise_if_gone
 from jmapsync.storage.jmap.paging import read_page
-from jmapsync.storage.port import FolderPage
+from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -219,6 +219,11 @@ async def changes_or_listing(
     except MethodError as error:
         raise_if_gone(client, account, error)
         raise
+
+
+def loses(page: Observation) -> bool:
+    """Return whether a page lists items as gone."""
+    return isinstance(page, ItemPage | ListingEnd) and bool(page.gone)
 
 
 async def first_of(pages: AsyncIterator[Observation]) -> Observation | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
-from jmapsync.jmap.failures import MethodError, set_errors
+from jmapsync.jmap.failures import MethodError, RequestError, set_errors
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.caller import Caller
+from jmapsync.storage.jmap.caller import Caller, is_too_large
 from jmapsync.storage.jmap.decoding import Listed, listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Mailbox, get_mailboxes
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
@@ -103,7 +103,12 @@ class MailboxReader:
         found = Mailboxes(whole=True)
         if response is None or call is None:
             call = get_mailboxes(self._reader.account, None, "boxes")
-            response = await self._reader.call([call])
+            try:
+                response = await self._reader.call([call])
+            except RequestError as error:
+                if not is_too_large(error):
+                    raise
+                return await self.paged()  # Cyrus refuses the whole request
         refused: MethodError | None = None
         try:
             found.take(listed(response, call, Mailbox))

@@ -10,7 +10,7 @@ from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import with_rights
-from jmapsync.storage.jmap.changes import changes_or_listing
+from jmapsync.storage.jmap.changes import changes_or_listing, loses
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
 from jmapsync.storage.jmap.mail.changes import MailChanges
 from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
@@ -41,7 +41,8 @@ class MailSide:
     def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash", selective: bool = False) -> None:
         """Prepare; `on_delete` says what deleting the last copy here does there, `selective` that mailboxes may be left out."""
         boxes = self._boxes = Boxes()
-        self.traits = Traits(account.is_read_only, account.limit_of(MAIL, "maxMailboxesPerEmail"), on_delete)
+        most = account.limit_of(MAIL, "maxMailboxesPerEmail")
+        self.traits = Traits(account.is_read_only, most, on_delete, is_shared=not account.is_personal)
         self._context: Context | None = None
         self._selective = selective
         self._client = client
@@ -68,6 +69,8 @@ class MailSide:
         changes = partial(self._changes, again=again)
         listing = partial(MailListing(self._new_reader()).everything, known)
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
+            if loses(page) and self.traits.is_shared:  # it may have been withdrawn with its mailbox since these were read
+                yield (await self._new_reader().mailboxes.all()).page()
             yield page
         # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
         self.traits = await with_rights(self._client, self._account, self.traits)

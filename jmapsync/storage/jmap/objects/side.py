@@ -12,9 +12,9 @@ from jmapsync.formats.unconverted import digest_of
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import with_rights
-from jmapsync.storage.jmap.changes import changes_or_listing
+from jmapsync.storage.jmap.changes import changes_or_listing, loses
 from jmapsync.storage.jmap.decoding import SILENT
-from jmapsync.storage.jmap.objects.changes import ObjectObserver
+from jmapsync.storage.jmap.objects.changes import ObjectObserver, are_all
 from jmapsync.storage.jmap.objects.containers import write_folder
 from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.get import Reader
@@ -22,7 +22,7 @@ from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
 from jmapsync.storage.jmap.quota import read_quotas
 from jmapsync.storage.jmap.set import read_only
-from jmapsync.storage.port import Body, Context, ItemPage, Traits
+from jmapsync.storage.port import Body, Context, FolderPage, ItemPage, Traits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -46,7 +46,7 @@ class ObjectSide:
         self, client: Client, account: Account, dialect: Dialect, codec: Codec, unmailed: frozenset[int] | None = None
     ) -> None:
         """Prepare; `unmailed` are the keys of new events that nobody is invited to, None where nobody is ever mailed."""
-        self.traits = Traits(account.is_read_only, dialect.most_homes(account))
+        self.traits = Traits(account.is_read_only, dialect.most_homes(account), is_shared=not account.is_personal)
         self._context: Context | None = None
         self._client = client
         self._account = account
@@ -71,7 +71,12 @@ class ObjectSide:
         """
         changes = partial(self._changes, known=known, again=again)
         listing = ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything
+        first = self._readers[0]
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
+            if loses(page) and self.traits.is_shared and first.dialect.container:
+                # They may have been withdrawn with their container since the containers were read.
+                now = await first.folders.all()
+                yield FolderPage(now.folders, are_all(now), problems=now.troubles)
             yield page
         self.traits = await with_rights(self._client, self._account, self.traits)
 
