@@ -290,7 +290,7 @@ def test_a_mailbox_that_is_withdrawn_while_another_of_the_account_is_still_share
     assert (len(sharing.files("Team")), len(sharing.files("Other"))) == (4, 1)
     assert sharing.status() == {"home": ExitCode.IN_SYNC, sharing.name: ExitCode.SUSPENDED}
 
-    # what the owner deletes meanwhile goes here when it is shared again, and is not brought back there
+    # what the owner deletes in the time between goes here when it is shared again, and is not brought back there
     there = owner.imap.messages("Team")
     owner.imap.expunge("Team", [next(message.uid for message in there if b"Subject: two" in message.content)])
     sharing.share("Team", WRITE)
