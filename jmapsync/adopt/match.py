@@ -116,11 +116,15 @@ class Adopter(Struct):
         records = {one.key: one for one in [*here, *there]}
         joined = [(records[int(mine.ref)], records[int(other.ref)]) for mine, other in pairs]
         with self.ledger.transaction():
-            for mine, other in [*joined, *_further_copies(here, joined)]:
+            for mine, other in [*joined, *_further_copies(here, joined, self._keys_in_names(here, places))]:
                 now = self.ledger.records([other.key])[other.key]
                 self._merge(mine, now, digests[other.key], places.get(mine.key, []))
             self._join_bare_copies([one for one in self.ledger.records(list(bare)).values() if one.remote is None], places)
         return len(pairs)
+
+    def _keys_in_names(self, here: Sequence[Record], places: Mapping[int, Sequence[Place]]) -> dict[int, set[int]]:
+        """Return the keys that the names of each item's files show; names of other programs show none."""
+        return {one.key: {self.local.key_in(place) for place in places.get(one.key, ())} - {0} for one in here}
 
     def _digests_of(self, one: Record) -> frozenset[str]:
         """Return the digests that a local item may have on the server."""
@@ -202,21 +206,29 @@ def _rounds(waiting: list[Record]) -> Iterator[list[Record]]:
         yield some
 
 
-def _further_copies(here: Sequence[Record], joined: Sequence[tuple[Record, Record]]) -> Iterator[tuple[Record, Record]]:
-    """Yield the items that are further copies of a message just joined, in folders where the server has it and we had none.
+def _further_copies(
+    here: Sequence[Record], joined: Sequence[tuple[Record, Record]], keys: Mapping[int, set[int]]
+) -> Iterator[tuple[Record, Record]]:
+    """Yield the items that are further copies of a message just joined: each in other folders than those that we had.
 
-    A run killed while it delivered leaves them where the file system has no hard links.
+    First those in folders where the server has it: a run killed while it delivered leaves them where the file system has no hard
+    links. Then those that somebody made of what it delivered; by their names (`keys`) they are of no other message.
     """
     covered = {other.key: _homes(mine) for mine, other in joined}
     taken = {mine.key for mine, _ in joined}
-    for one in here:
-        for mine, other in joined:
+    alike: dict[str, list[tuple[Record, Record]]] = {}
+    for mine, other in joined:
+        alike.setdefault(mine.digest, []).append((mine, other))
+    left = [one for one in here if one.key not in taken and one.base is None and one.digest in alike]
+    for is_there in (True, False):
+        for one in left:
             homes = _homes(one)
-            lacking = _homes(other) - covered[other.key]
-            if one.key not in taken and one.digest == mine.digest and one.base is None and homes <= lacking:
-                covered[other.key] |= homes
-                taken.add(one.key)
-                yield one, other
+            for mine, other in alike[one.digest]:
+                free = homes <= _homes(other) if is_there else one.remote is None and len(keys[one.key] | keys[mine.key]) <= 1
+                if one.key not in taken and free and homes.isdisjoint(covered[other.key]):
+                    covered[other.key] |= homes
+                    taken.add(one.key)
+                    yield one, other
 
 
 def _homes(record: Record) -> frozenset[int]:

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from jmapsync.demo import RFC, DemoServer
+from jmapsync.sync.commit import Committer
 from tests.kit.letters import keywords, letter, wire
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+class DeathError(BaseException):
+    """The process ends here; nothing in the program catches it."""
+
+
+def die(*_: object) -> NoReturn:
+    raise DeathError
+
+
+def deliver_and_die(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run until files are in their places, and die before the ledger has them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Committer, "commit", die)
+        with pytest.raises(DeathError):
+            mirror.sync()
 
 
 @pytest.fixture
@@ -72,3 +90,38 @@ class TestIdentity:
         twin.sync()
         assert_converges(copying.account, twin)
         assert len(copying.account.emails) == 5
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @pytest.mark.parametrize("is_named_alike", [False, True])
+    def test_a_copy_of_what_a_dead_run_delivered_is_filed_and_not_sent(
+        self, copying: DemoServer, twin: Mirror, monkeypatch: pytest.MonkeyPatch, count: int, *, is_named_alike: bool
+    ) -> None:
+        for _ in range(count):
+            copying.account.deliver(wire(letter(1)), ["Archive"])
+        deliver_and_die(twin, monkeypatch)
+        file = twin.files("Archive")[0]
+        shutil.copy2(file, twin.root / "Sent" / "cur" / (file.name if is_named_alike else "1700000000.C1.test:2,"))
+        assert_converges(copying.account, twin)
+        homes = sorted(sorted(boxes) for boxes, _ in copying.account.listing().values())
+        assert homes == [*([["Archive"]] * (count - 1)), ["Archive", "Sent"]]
+
+    @pytest.mark.parametrize("is_ours", [False, True])
+    def test_a_message_that_a_dead_run_delivered_in_two_mailboxes_and_somebody_copied_stays_one(
+        self, copying: DemoServer, twin: Mirror, monkeypatch: pytest.MonkeyPatch, *, is_ours: bool
+    ) -> None:
+        copying.account.deliver(wire(letter(1)), ["Archive", "INBOX"])
+        deliver_and_die(twin, monkeypatch)
+        file = twin.files("Archive")[0]
+        shutil.copy2(file, twin.root / "Sent" / "cur" / (file.name if is_ours else "1700000000.C1.test:2,"))
+        assert_converges(copying.account, twin)
+        assert [sorted(boxes) for boxes, _ in copying.account.listing().values()] == [["Archive", "INBOX", "Sent"]]
+
+    def test_files_whose_names_say_that_they_were_two_messages_stay_two(self, copying: DemoServer, twin: Mirror) -> None:
+        copying.account.deliver(wire(letter(1)), ["Archive"])
+        copying.account.deliver(wire(letter(1)), ["Sent"])
+        twin.sync()
+        shutil.rmtree(twin.state)
+        gone = next(ref for ref, (boxes, _) in copying.account.listing().items() if boxes == {"Sent"})
+        copying.account.destroy(gone)
+        assert_converges(copying.account, twin)
+        assert sorted(sorted(boxes) for boxes, _ in copying.account.listing().values()) == [["Archive"], ["Sent"]]
