@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import CYRUS_312, STALWART, DemoServer, MethodError, SetError
+from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer, MethodError, SetError
 from tests.contract.peer import message
 from tests.kit.mirror import Mirror
 
@@ -439,18 +441,65 @@ def test_a_mailbox_that_goes_leaves_the_detached_folders_in_its_own(
     assert not any("Lists" in server.account.path(box) for box in server.account.mailboxes.values())
 
 
-def test_a_message_that_went_out_of_sight_there_and_was_moved_here_is_shown_again_and_not_doubled(tmp_path: Path) -> None:
-    with DemoServer(dialect=STALWART) as server:
+@contextmanager
+def moved_apart(tmp_path: Path, most: int | None = None, count: int = 1) -> Iterator[tuple[DemoServer, Mirror, list[str]]]:
+    """Offer a server that takes the same message twice, and messages moved there out of sight and here elsewhere."""
+    limits = dataclasses.replace(STALWART.limits, max_mailboxes_per_email=most, max_objects_in_set=2)
+    with DemoServer(dialect=dataclasses.replace(STALWART, limits=limits)) as server:
         for path in PATHS:
             server.account.create_mailbox(path)
-        email = server.account.deliver(message(), ["Lists"], received_at=1_700_000_000)
+        emails = [server.account.deliver(message(), ["Lists"], received_at=1_700_000_000) for _ in range(count)]
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", exclude=("Secret",))
         mirror.sync()
-        [file] = mirror.files("Lists")
-        server.account.move(email, "Lists", "Secret")
-        file.rename(mirror.folder("Work") / "cur" / f"{file.name}:2,S")
+        for email in emails:
+            server.account.move(email, "Lists", "Secret")
+        for file in mirror.files("Lists"):
+            file.rename(mirror.folder("Work") / "cur" / f"{file.name}:2,S")
+        yield server, mirror, emails
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, {"Secret", "Work"}), (1, {"Work"})])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_message_that_went_out_of_sight_there_and_was_moved_here_is_shown_again_and_not_doubled(
+    tmp_path: Path, most: int | None, expected: set[str], count: int
+) -> None:
+    with moved_apart(tmp_path, most, count) as (server, mirror, emails):
         report = rest(mirror)
-        assert list(server.account.emails) == [email]
-        assert homes(server, email) == {"Secret", "Work"}
-        assert server.account.emails[email].keywords == {"$seen"}
-        assert (report.conflicts, shown(mirror)) == (0, {"Work"})
+        assert list(server.account.emails) == emails
+        for email in emails:
+            assert homes(server, email) == expected
+            assert server.account.emails[email].keywords == {"$seen"}
+        assert (report.conflicts, shown(mirror), len(mirror.files("Work"))) == (0, {"Work"}, count)
+
+
+@pytest.mark.parametrize("error", [SetError("rateLimit"), SetError("forbidden"), MethodError("serverUnavailable")], ids=str)
+def test_such_a_message_waits_where_the_server_refuses_to_show_it_again_and_is_not_doubled(
+    tmp_path: Path, error: SetError | MethodError
+) -> None:
+    with moved_apart(tmp_path) as (server, mirror, emails):
+        if isinstance(error, SetError):
+            server.faults.set_error.arm(error, only={"Email/set"}, times=1)
+        else:
+            server.faults.method_error.arm(error, only={"Email/set"}, times=1)
+        report = mirror.sync()
+        assert (len(report.problems), list(server.account.emails)) == (1, emails)
+        assert len(mirror.files("Work")) == 1
+        mirror.sync(full=True)
+        assert list(server.account.emails) == emails
+        assert homes(server, emails[0]) == {"Secret", "Work"}
+        assert (mirror.sync().problems, shown(mirror)) == ([], {"Work"})
+
+
+def test_a_message_that_the_server_has_where_nothing_is_mirrored_and_cannot_have_twice_stays_there(tmp_path: Path) -> None:
+    limits = dataclasses.replace(RFC.limits, max_mailboxes_per_email=1)
+    with DemoServer(dialect=dataclasses.replace(RFC, limits=limits)) as server:
+        server.account.create_mailbox("Secret")
+        content = message()
+        email = server.account.deliver(content, ["Secret"])
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", exclude=("Secret",))
+        mirror.sync()
+        mirror.drop("INBOX", content.replace(b"\r\n", b"\n"))
+        report = mirror.sync()
+        assert ["tooManyMailboxes" in one.why for one in report.problems] == [True]
+        assert (list(server.account.emails), homes(server, email)) == ([email], {"Secret"})
+        assert len(mirror.files("INBOX")) == 1

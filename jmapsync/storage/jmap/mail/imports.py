@@ -34,7 +34,7 @@ from jmapsync.storage.jmap.mail.emails import (
     version_of,
 )
 from jmapsync.storage.jmap.mail.set import read_back
-from jmapsync.storage.jmap.set import TOO_LARGE, refusal, refused_batch
+from jmapsync.storage.jmap.set import TOO_LARGE, failed_call, refusal, refused_batch
 from jmapsync.storage.port import Bound, Imported, Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ MEDIA_TYPE = "application/octet-stream"
 
 Called by this name the blob is exact, and a rewriting by Email/import shows in the blob id it answers.
 """
+TOO_MANY = frozenset({"tooManyMailboxes", "invalidArguments", "invalidProperties"})
+"""What an email may be refused for that is to be in more mailboxes than the server takes (RFC 8621, 4.6; James 3.8)."""
 MOST = 500
 """Messages an import call: what a server has to parse before it answers."""
 
@@ -81,11 +83,9 @@ class Importer:
 
     async def finish(self) -> None:
         """Take the keyword of importing from the emails that an interrupted run left it on; the next run tries what fails."""
-        for some in (await self._caller.limits()).gets(sorted(self._boxes.unfinished)):
-            changes = {ref: patch((), [IMPORTING], (), ()) for ref in some}
-            call = Call("Email/set", {"accountId": self._account, "update": changes}, "set")
+        if self._boxes.unfinished:
             with contextlib.suppress(OutcomeUnknownError):
-                await self._caller.call([call])
+                await self._update({ref: patch((), [IMPORTING], (), ()) for ref in sorted(self._boxes.unfinished)})
         self._boxes.unfinished.clear()
 
     async def _show_again(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Job]:
@@ -98,8 +98,9 @@ class Importer:
             return list(jobs)
         found = await self._existing([ref for _, ref in asked])
         there = {job.order.key: ref for job, ref in asked if ref in found and found[ref].blob_id == job.same_as}
-        found |= await self._bring_in([(job, ref) for job, ref in asked if job.order.key in there], found)
-        receipts += [self._bound(job, found[there[job.order.key]]) for job in jobs if job.order.key in there]
+        refused = await self._bring_in([(job, ref) for job, ref in asked if job.order.key in there], found, moved=True)
+        bound = [job for job in jobs if job.order.key in there]
+        receipts += [refused.get(job.order.key) or self._bound(job, found[there[job.order.key]]) for job in bound]
         return [job for job in jobs if job.order.key not in there]
 
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
@@ -160,9 +161,7 @@ class Importer:
 
     def _is_too_many(self, job: Job, error: SetError | None) -> bool:
         """Return whether a message may have been refused because it was to go into several mailboxes."""
-        if error is None or self._single or len(self._boxes.ids(job.order.homes)) == 1:
-            return False
-        return error.type in {"invalidArguments", "invalidProperties", "tooManyMailboxes"}
+        return error is not None and not self._single and len(self._boxes.ids(job.order.homes)) > 1 and error.type in TOO_MANY
 
     async def _receipts(
         self,
@@ -175,9 +174,8 @@ class Importer:
     ) -> list[Receipt]:
         """Return what came of each message."""
         bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
-        bound |= await self._bring_in(
-            [(job, errors[name].existing_id) for job, _ in some if (name := f"k{job.order.key}") in errors], bound
-        )
+        apart = [(job, errors[name].existing_id) for job, _ in some if (name := f"k{job.order.key}") in errors]
+        refused = await self._bring_in(apart, bound)
         made = [(job, str(created[name]["id"])) for job, _ in some if (name := f"k{job.order.key}") in created]
         held = await self._complete(made, {email.id: email for email in back})
         held = await self._held([ref for _, ref in made], held)
@@ -188,6 +186,8 @@ class Importer:
                 receipts.append(self._created(job, uploaded, created[name], held.get(str(created[name]["id"]))))
             elif name not in errors:
                 receipts.append(Stale(job.order.key, "the server did not answer for it"))
+            elif job.order.key in refused:
+                receipts.append(refused[job.order.key])
             elif errors[name].existing_id in bound:
                 receipts.append(self._bound(job, bound[errors[name].existing_id]))
             elif again and _lacks_blob(errors[name]):
@@ -281,18 +281,40 @@ class Importer:
         await self._caller.in_batches(dict.fromkeys(refs), ask)
         return found
 
-    async def _bring_in(self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email]) -> dict[str, Email]:
-        """Put emails that exist only in mailboxes left out into those that they are meant for, and return them as they are then."""
+    async def _bring_in(
+        self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email], *, moved: bool = False
+    ) -> dict[int, Receipt]:
+        """Put emails that exist only in mailboxes left out into those that they are meant for, and read them again into `bound`.
+
+        Where the server takes an email into so few mailboxes that it cannot be in both, those that were `moved` here go from there,
+        as an email does that one program moved and then another one. Returns the receipts of those that the server refuses.
+        """
         apart = [(job, ref) for job, ref in jobs if ref in bound and not self._boxes.homes(bound[ref].boxes)]
         if not apart:
             return {}
-        changes = {ref: patch((), (), self._boxes.ids(job.order.homes), ()) for job, ref in apart}
-        update = Call("Email/set", {"accountId": self._account, "update": changes}, "set")
-        try:
-            (await self._caller.call([update])).get(update)
-        except MethodError:
-            return {}  # as they are, they are skipped by name
-        return await self._existing([ref for _, ref in apart])
+        errors = await self._update({ref: patch((), (), self._boxes.ids(job.order.homes), ()) for job, ref in apart})
+        crowded = [one for one in apart if (error := errors.get(one[1])) is not None and error.type in TOO_MANY]
+        if crowded and moved:
+            again = {ref: {"mailboxIds": dict.fromkeys(sorted(self._boxes.ids(job.order.homes)), True)} for job, ref in crowded}
+            errors = {ref: error for ref, error in errors.items() if ref not in again} | await self._update(again)
+        bound |= await self._existing([ref for _, ref in apart if ref not in errors])
+        return {job.order.key: _not_filed(job, errors[ref]) for job, ref in apart if ref in errors}
+
+    async def _update(self, changes: dict[str, dict[str, Any]]) -> dict[str, SetError | MethodError]:
+        """Change emails; return why the server did not, by their ids."""
+        limits, errors = await self._caller.limits(), dict[str, SetError | MethodError]()
+        most = min(limits.max_objects_in_set, MOST)
+        for some in split(changes.items(), most, limits.room, lambda one: len(msgspec.json.encode(one))):
+            update = Call("Email/set", {"accountId": self._account, "update": dict(some)}, "set")
+            try:
+                errors |= set_errors((await self._caller.call([update])).get(update), "notUpdated")
+            except MethodError as error:
+                errors |= dict.fromkeys((ref for ref, _ in some), error)
+        return errors
+
+
+def _not_filed(job: Job, error: SetError | MethodError) -> Receipt:
+    return failed_call(job, error) if isinstance(error, MethodError) else refusal(job, error)
 
 
 def _lacks_blob(error: SetError) -> bool:
