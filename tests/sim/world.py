@@ -17,6 +17,7 @@ from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import NONE
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
+from jmapsync.jmap.client import MAX_WAIT
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files import directory_stamps
 from jmapsync.storage.maildir import unchanged
@@ -160,6 +161,7 @@ class World:
             exclude=self.exclude,
             session=self._session,
             trusted_hosts=OTHER_HOSTS,
+            max_wait=MAX_WAIT,  # no wait takes any time here
             transport=fate.transport(self._app) if fate else DirectTransport(self._app),
             wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
