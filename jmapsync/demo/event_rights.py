@@ -51,7 +51,7 @@ def check_event_rights(account: Account, before: JsonObject | None, after: JsonO
 
 
 def _changes(before: JsonObject, after: JsonObject) -> Iterator[tuple[str, ...]]:
-    """Yield the paths at which two events differ; inside of an override, those of its patch."""
+    """Yield the paths at which two events differ; inside of an override, those at which its patch changes something."""
     for name in before.keys() | after.keys():
         old, new = before.get(name), after.get(name)
         if old == new:
@@ -62,12 +62,28 @@ def _changes(before: JsonObject, after: JsonObject) -> Iterator[tuple[str, ...]]
             for moment in {**(old or {}), **(new or {})}:
                 patches = [(side or {}).get(moment, {}) for side in (old, new)]
                 for path in patches[0].keys() | patches[1].keys():
-                    if patches[0].get(path) != patches[1].get(path):
+                    was, now = (_said(event, path, moment) for event in (before, after))
+                    if was != now and path == "participants":
+                        yield from ((path, *rest) for rest in _deep(was, now, _PARTICIPANT_DEPTH - 1))
+                    elif was != now:
                         yield tuple(split_path(path))
                 if not any(patches):
                     yield (name,)
         else:
             yield (name,)
+
+
+def _said(event: JsonObject, path: str, moment: str) -> object:
+    """Return what an event says at a path of an occurrence: by its override, else as all of them (RFC 8984, section 4.3.5)."""
+    patch = (event.get("recurrenceOverrides") or {}).get(moment, {})
+    if path in patch:
+        return patch[path]
+    if path == "start":
+        return moment
+    value: object = event
+    for name in split_path(path):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _deep(old: object, new: object, depth: int) -> Iterator[tuple[str, ...]]:

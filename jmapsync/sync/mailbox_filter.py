@@ -259,8 +259,12 @@ class Scope(Struct):
             return
         fresh = [seen.ref for seen in items if seen.ref not in known and seen.version.homes]
         bodies = {seen.ref: seen.version.body for seen in items}
-        for ref, record in self.ledger.by_ref(self.kind.detached, fresh).items():
-            if record.remote is None or (record.remote.body != bodies[ref] and not self.kind.items.mergeable):
+        found = self.ledger.by_ref(self.kind.detached, fresh)
+        uids = sorted({record.digest for record in found.values()}) if self.kind.items.mergeable else []
+        taken = self.ledger.by_digest(self.kind.items.kind, uids)  # a file of its uid lies elsewhere: that is the item by now
+        for ref, record in found.items():
+            is_other = not self.kind.items.mergeable and (record.remote is None or record.remote.body != bodies[ref])
+            if is_other or record.digest in taken:
                 self.ledger.save([replace(record, remote=None, base=None)])
                 continue
             known[ref] = replace(record, kind=self.kind.items.kind, local=None)

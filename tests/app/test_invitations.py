@@ -13,6 +13,7 @@ from jmapsync.config import load
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer, SetError
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.storage.jmap.objects.invitations import concerns_others, is_over
+from jmapsync.storage.jmap.objects.people import people_of
 from tests.kit.pim import Pim, change
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def test_participants_that_cannot_be_mailed_do_not_keep_an_event_from_the_server
     assert desk.mailed == []
 
 
-def invite(desk: Desk) -> None:
+def invite(desk: Desk, **properties: Any) -> None:  # noqa: ANN401 # any JSON value
     """Put an event of somebody else into the user's calendar."""
     account = desk.server.account
     is_old = account.dialect.calendars == "1.0"
@@ -249,9 +250,64 @@ def invite(desk: Desk) -> None:
         people[key] |= {"sendTo": {"imip": address}} if is_old else {"calendarAddress": address}
     organizer: dict[str, Any] = {"replyTo": {"imip": BOB}} if is_old else {"organizerCalendarAddress": BOB}
     event = {"uid": "invited", "title": "Talk", "start": "2037-01-02T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H"}
-    account.calendars.add({**event, "participants": people, **organizer})
+    account.calendars.add({**event, "participants": people, **organizer, **properties})
     desk.sync_until_quiet()
     account.calendars.sent.clear()
+
+
+def answer_one(file: Path, moment: str) -> None:
+    """Accept one occurrence as khal does: with a copy of the series that has its moment."""
+    text = file.read_bytes().decode().replace("\r\n ", "")
+    head, series = text.split("BEGIN:VEVENT\r\n")
+    series, tail = series.split("END:VEVENT\r\n")
+    lines = [line for line in series.split("\r\n") if not line.startswith(("RRULE", "DTSTART"))]
+    one = "\r\n".join(lines).replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED").replace("NEEDS-ACTION", "ACCEPTED")
+    if "PARTSTAT=ACCEPTED" not in one.partition(f"{ME}")[0].rpartition("ATTENDEE")[2]:
+        one = one.replace("ATTENDEE;", "ATTENDEE;PARTSTAT=ACCEPTED;")
+    when = f"RECURRENCE-ID:{moment}\r\nDTSTART:{moment}\r\n"
+    file.write_bytes(f"{head}BEGIN:VEVENT\r\n{series}END:VEVENT\r\nBEGIN:VEVENT\r\n{when}{one}END:VEVENT\r\n{tail}".encode())
+
+
+@pytest.mark.parametrize("send", [True, False])
+def test_an_answer_to_one_occurrence_of_a_series_reaches_the_organizer(make: Callable[..., Desk], *, send: bool) -> None:
+    desk = make(send=send)
+    is_old = desk.server.account.dialect.calendars == "1.0"
+    rule = {"@type": "RecurrenceRule", "frequency": "weekly", "count": 5}
+    invite(desk, **({"recurrenceRules": [rule]} if is_old else {"recurrenceRule": rule}))
+    answer_one(desk.file("calendars", "invited"), "20370109T100000Z")
+    desk.sync_until_quiet()
+    assert desk.mailed == [("update", "invited")] * send
+    [event] = desk.server.account.calendars.items.values()
+    people = people_of(event)
+    assert [(moment, one["me"]["participationStatus"]) for moment, one in people.items()] == [
+        ("", "needs-action"),
+        ("2037-01-09T10:00:00", "accepted"),
+    ]
+
+
+@pytest.mark.parametrize("send", [True, False])
+def test_an_answer_of_a_guest_of_single_occurrences_reaches_the_organizer(make: Callable[..., Desk], *, send: bool) -> None:
+    desk = make(send=send)
+    for day in ("02", "09"):
+        moment = f"2037-01-{day}T10:00:00"
+        invite(desk, start=moment, recurrenceId=moment, recurrenceIdTimeZone="Etc/UTC")
+    file = desk.file("calendars", "invited")
+    text = file.read_text()
+    assert text.count("BEGIN:VEVENT") == 2
+    first, second = text.rsplit("BEGIN:VEVENT", 1)
+    file.write_text(f"{first}BEGIN:VEVENT{second.replace('PARTSTAT=NEEDS-ACTION', 'PARTSTAT=ACCEPTED')}", newline="\r\n")
+    desk.sync_until_quiet()
+    assert desk.mailed == [("update", "invited")] * send
+    answers = [one["participants"]["me"]["participationStatus"] for one in desk.server.account.calendars.items.values()]
+    assert sorted(answers) == ["accepted", "needs-action"]
+    calls = desk.server.requests.calls("CalendarEvent/set")
+    assert [call.arguments["sendSchedulingMessages"] for call in calls] == [send]
+    desk.server.requests.clear()
+    file.unlink()
+    desk.sync_until_quiet()
+    assert desk.mailed == [("destroy", "invited")] * send, "declined, where it was answered"
+    calls = desk.server.requests.calls("CalendarEvent/set")
+    assert [call.arguments["sendSchedulingMessages"] for call in calls] == [False, True][: 1 + send]
 
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -288,3 +344,18 @@ def test_an_answer_to_one_occurrence_is_an_answer() -> None:
     assert not concerns_others(event, {**event, "recurrenceOverrides": {"2026-06-06T10:00:00": {"alerts": None}}}, mine, NOW)
     assert not concerns_others(event, None, mine, NOW), "an invitation that was never answered is declined by nobody"
     assert concerns_others(answered, None, mine, NOW)
+
+
+def test_a_guest_of_a_single_occurrence_counts_as_one() -> None:
+    event = {"start": "2026-05-30T10:00:00", "recurrenceRule": {"frequency": "weekly"}, "organizerCalendarAddress": ME}
+    moment, bob = "2026-06-06T10:00:00", {"calendarAddress": BOB, "participationStatus": "needs-action"}
+    mine = frozenset({ME})
+    for patch in ({"participants": {"b": bob}}, {"participants/b": bob}):
+        asked = {**event, "recurrenceOverrides": {moment: patch}}
+        assert concerns_others(event, asked, mine, NOW), "an invitation"
+        assert concerns_others(asked, event, mine, NOW), "a cancellation"
+        assert not concerns_others(event, {**event, "title": "Mine"}, mine, NOW), "nobody else is in it"
+        theirs = frozenset({BOB})
+        answered = {moment: {"participants": {"b": {**bob, "participationStatus": "accepted"}}}}
+        assert concerns_others(asked, {**asked, "recurrenceOverrides": answered}, theirs, NOW)
+        assert not concerns_others(asked, {**asked, "alerts": {}}, theirs, NOW)

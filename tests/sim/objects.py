@@ -23,6 +23,7 @@ from jmapsync.errors import ExitCode
 from jmapsync.formats import jscalendar1
 from jmapsync.formats.codec import FileCodec, cards, schedules
 from jmapsync.formats.ical import write_calendar
+from jmapsync.formats.names import CollectionPatterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -111,6 +112,8 @@ class ObjectWorld:
             self.server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
         self.now = NOW
         """What the clock of the mirror says."""
+        self.patterns = CollectionPatterns()
+        """Which collections are mirrored, of every kind."""
         self.requests = 0
         self._app = self.server.endpoints.application()
         self._session: bytes | None = None
@@ -138,11 +141,18 @@ class ObjectWorld:
     def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
         theirs = session.account_for(kind.capabilities[0], self.account_id)
-        local = VdirSide(self.base / name, name, codec, clock=_much_later, token=lambda: f"{next(self._tokens):08x}")
+        local = VdirSide(
+            self.base / name,
+            name,
+            codec,
+            clock=_much_later,
+            token=lambda: f"{next(self._tokens):08x}",
+            patterns=self.patterns,
+        )
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
         if fate is None:
-            return Sides(kind, theirs.id, ObjectPair(local, remote, codec))
-        return Sides(kind, theirs.id, ObjectPair(fate.wrap(local), fate.wrap(remote), codec))
+            return Sides(kind, theirs.id, ObjectPair(local, remote, codec), self.patterns)
+        return Sides(kind, theirs.id, ObjectPair(fate.wrap(local), fate.wrap(remote), codec), self.patterns)
 
     def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""

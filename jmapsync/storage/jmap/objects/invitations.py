@@ -7,11 +7,11 @@ cancellations of an organizer, replies of a guest. Without it nobody is mailed, 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.ical.fields import span
-from jmapsync.formats.pointer import split
 from jmapsync.storage.jmap.objects.others_events import PER_USER
+from jmapsync.storage.jmap.objects.people import people_of
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
@@ -61,13 +61,13 @@ def is_over(event: Object, now: datetime) -> bool:
         return False
 
 
-def _participants(event: Object | None) -> list[dict[str, Any]]:
-    found = (event or {}).get("participants")
-    return [one for one in found.values() if isinstance(one, dict)] if isinstance(found, dict) else []
+def _participants(event: Object | None) -> list[Object]:
+    return [one for people in people_of(event).values() for one in people.values()]
 
 
 def _others(event: Object | None, mine: frozenset[str]) -> bool:
-    return any(one.get("calendarAddress") not in mine for one in _participants(event))
+    organizer = (event or {}).get("organizerCalendarAddress")
+    return organizer not in {None, *mine} or any(one.get("calendarAddress") not in mine for one in _participants(event))
 
 
 def _differ(before: Object, after: Object) -> bool:
@@ -75,25 +75,13 @@ def _differ(before: Object, after: Object) -> bool:
 
 
 def _answers(event: Object | None, mine: frozenset[str]) -> dict[str, object]:
-    """Return what the user answered, for the event and for each occurrence with an answer of its own."""
-    keys = [
-        key
-        for key, one in ((event or {}).get("participants") or {}).items()
-        if isinstance(one, dict) and one.get("calendarAddress") in mine
-    ]
+    """Return what the user answered, for the event and for each occurrence with another answer."""
     found: dict[str, object] = {}
-    for key in keys:
-        status = event["participants"][key].get("participationStatus") if event is not None else None
-        if status not in _UNANSWERED:
-            found[""] = status
-    overrides = (event or {}).get("recurrenceOverrides")
-    for moment, patch in overrides.items() if isinstance(overrides, dict) else ():
-        for path, value in patch.items() if isinstance(patch, dict) else ():
-            match split(path):
-                case ("participants", key, "participationStatus") if key in keys:
-                    found[moment] = value
-                case ("participants", key) if key in keys and isinstance(value, dict):
-                    found[moment] = value.get("participationStatus")
-                case ("participants",) if isinstance(value, dict):
-                    found |= {f"{moment}/{key}": one.get("participationStatus") for key, one in value.items() if key in keys}
+    whole: object = None
+    for moment, people in people_of(event).items():
+        given = [one.get("participationStatus") for one in people.values() if one.get("calendarAddress") in mine]
+        status = next((one for one in given if one not in _UNANSWERED), None)
+        whole = status if not moment else whole
+        if status != (whole if moment else None):
+            found[moment] = status
     return found

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.formats.objects import INSTANCES, MalformedError, instances
+from jmapsync.formats.patch import apply
 from jmapsync.formats.pointer import escape, split
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
@@ -21,11 +22,12 @@ from jmapsync.storage.jmap.set import concerns_one, failed_call, refusal, too_mu
 from jmapsync.storage.port import Done, Job, Receipt, Stale
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from jmapsync.formats.objects import Object, Patch
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.get import Reader
+    from jmapsync.storage.jmap.objects.mailing import Mailing
     from jmapsync.storage.jmap.objects.sending import Sender
 
     Respect = Callable[[Job, Patch, Object, Object], Awaitable[None]]
@@ -61,27 +63,41 @@ class _Acts(Struct):
     state: str = ""
     create: dict[str, Sent] = {}
     update: dict[str, Sent] = {}
-    destroy: list[str] = []
+    destroy: dict[str, bool] = {}
+    """By id, whether participants may be mailed."""
     given: dict[str, Object] = {}
     """As the server writes the objects, by id."""
 
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the next /set: nothing is destroyed before the rest is done."""
+    def divided(self) -> Iterator[_Acts]:
+        """Yield what goes into each /set: nothing is destroyed before the rest is done, and what mails nobody comes first."""
+        for invites in (False, True):
+            create = {name: sent for name, sent in self.create.items() if sent.invites is invites}
+            update = {id_: sent for id_, sent in self.update.items() if sent.invites is invites and sent.body}
+            if create or update:
+                yield _Acts(create=create, update=update, given=self.given)
+        for invites in (False, True):
+            if doomed := {id_: mailed for id_, mailed in self.destroy.items() if mailed is invites}:
+                yield _Acts(destroy=doomed)
+
+    def call_of(self, sender: Sender) -> Call:
+        """Return the /set that does it, where it is not to be divided."""
         every: dict[str, Any] = {
             "create": {name: sent.body for name, sent in self.create.items()},
-            "update": {id_: sent.body for id_, sent in self.update.items() if sent.body},
+            "update": {id_: sent.body for id_, sent in self.update.items()},
+            "destroy": list(self.destroy),
         }
-        first = {name: value for name, value in every.items() if value}
-        return first or ({"destroy": self.destroy} if self.destroy else {})
+        mailed = [*self.destroy.values(), *(sent.invites for sent in (*self.create.values(), *self.update.values()))]
+        return sender.set(self.state, **{name: value for name, value in every.items() if value}, invites=any(mailed))
 
 
 class InstanceSetter:
     """Changes the instances of one uid."""
 
-    def __init__(self, reader: Reader, sender: Sender, respect: Respect) -> None:
+    def __init__(self, reader: Reader, sender: Sender, mailing: Mailing, respect: Respect) -> None:
         """Prepare; `respect` raises UnsentError for an edit that is not the user's to make."""
         self._reader = reader
         self._sender = sender
+        self._mailing = mailing
         self._respect = respect
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
@@ -107,7 +123,8 @@ class InstanceSetter:
             raise UnsentError.refused(job, f"the server has something else under its uid {uid}", Remedy.LATER)
         acts = _Acts()
         for number, part in enumerate(instances(item).values()):
-            acts.create[f"k{job.order.key}-{number}"] = Sent(job, await self._sender.item(job, part))
+            body = await self._sender.item(job, part)
+            acts.create[f"k{job.order.key}-{number}"] = Sent(job, body, invites=await self._mailing.is_due_new(job, part))
         return acts
 
     async def _acts(self, job: Job) -> _Acts:
@@ -116,7 +133,7 @@ class InstanceSetter:
         found, form = await self._read(job)
         acts = _Acts(found.state, given=await self._given(found, ref))
         if order.verb is Verb.DELETE:
-            self._remove(job, acts, found)
+            await self._remove(job, acts, found, instances(form))
             return acts
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
@@ -154,12 +171,13 @@ class InstanceSetter:
             raise _OtherwiseError
         return {str(one["id"]): one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one}
 
-    def _remove(self, job: Job, acts: _Acts, found: Found) -> None:
+    async def _remove(self, job: Job, acts: _Acts, found: Found, forms: dict[str, Object]) -> None:
         """Destroy all objects of an item; those in a container that nobody mirrors only leave the others."""
         for id_, part in found.parts[str(job.ref)].items():
             paths = self._sender.leaving(self._reader.boxes(part))
             if paths is None:
-                acts.destroy.append(id_)
+                before = forms.get(str(part.get("recurrenceId")))
+                acts.destroy[id_] = await self._mailing.is_due(job.order.key, before, None)
             else:
                 acts.update[id_] = Sent(job, paths)
 
@@ -176,9 +194,11 @@ class InstanceSetter:
                 inner.setdefault(key, {})["/".join(map(escape, rest[1:]))] = value
             elif value is not None:
                 self._check_form(job, value)
-                acts.create[f"k{job.order.key}-{len(acts.create)}"] = Sent(job, await self._sender.item(job, value))
+                invites = await self._mailing.is_due(job.order.key, None, value)
+                body = await self._sender.item(job, value)
+                acts.create[f"k{job.order.key}-{len(acts.create)}"] = Sent(job, body, invites=invites)
             elif key in ids:
-                acts.destroy.append(ids[key])
+                acts.destroy[ids[key]] = await self._mailing.is_due(job.order.key, forms.get(key), None)
         for key, patch in inner.items():
             given = acts.given.get(ids.get(key, ""))
             if key not in forms or given is None:
@@ -186,7 +206,9 @@ class InstanceSetter:
             self._check_form(job, forms[key])
             fitted = fitted_patch(patch, held.get(key, {}), forms[key])
             await self._respect(job, fitted, forms[key], given)
-            acts.update[ids[key]] = Sent(job, await self._sender.patch(job, fitted, forms[key], given))
+            body = await self._sender.patch(job, fitted, forms[key], given)
+            invites = await self._mailing.is_due(job.order.key, forms[key], apply(forms[key], fitted))
+            acts.update[ids[key]] = Sent(job, body, invites=invites)
 
     def _check_form(self, job: Job, part: Object) -> None:
         """Raise UnsentError for an instance that the server would double: Cyrus 3.12 finds none by a DATE or a UTC time."""
@@ -212,17 +234,20 @@ class InstanceSetter:
     async def _send(self, job: Job, acts: _Acts) -> Receipt:
         """Write the objects and return a receipt by what the server holds then. Raises _OtherwiseError."""
         made: dict[str, str] = {}
-        if arguments := acts.arguments():
-            answer = await self._set(job, acts, arguments)
+        state = acts.state
+        parts = list(acts.divided())
+        for number, part in enumerate(parts):
+            part.state = state
+            answer = await self._set(job, part)
             errors = set_errors(answer, "notCreated") | set_errors(answer, "notUpdated")
             errors |= {id_: each for id_, each in set_errors(answer, "notDestroyed").items() if each.type != "notFound"}
-            made = {name: str(one["id"]) for name, one in (answer.get("created") or {}).items() if name in acts.create}
+            some = {name: str(one["id"]) for name, one in (answer.get("created") or {}).items() if name in part.create}
+            made |= some
             if errors:
-                return await self._once_more(job, acts, errors, made)
-            if len(made) < len(acts.create):
+                return await self._once_more(job, part, errors, made, parts[number + 1 :])
+            if len(some) < len(part.create):
                 raise UnsentError.stale(job, "the server did not answer for all of it")
-            if acts.destroy and "destroy" not in arguments:
-                return await self._send(job, _Acts(str(answer.get("newState") or ""), destroy=acts.destroy))
+            state = str(answer.get("newState") or "")
         if job.order.verb is Verb.DELETE:
             return Done(job.order.key)
         ref = job.ref or instances_of(str(_item(job).get("uid")))
@@ -231,9 +256,9 @@ class InstanceSetter:
             await self._check_made(job, made, found, ref)
         return self._sender.receipt(Sent(job, {}), ref, found)
 
-    async def _set(self, job: Job, acts: _Acts, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _set(self, job: Job, acts: _Acts) -> dict[str, Any]:
         """Return what /set answers. Raises UnsentError where it does nothing, _OtherwiseError where the state is another one."""
-        call = self._sender.set(acts.state, **arguments)
+        call = acts.call_of(self._sender)
         try:
             # What is made must not be asked for twice; a change is read before it is sent again.
             return (await self._reader.call([call], repeatable=not acts.create)).get(call)
@@ -248,17 +273,23 @@ class InstanceSetter:
                 raise
             raise UnsentError(too_much(job, error)) from error
 
-    async def _once_more(self, job: Job, acts: _Acts, errors: dict[str, SetError], made: dict[str, str]) -> Receipt:
-        """Send what was refused as the server takes it, or return that it does not; what it made of it is destroyed."""
+    async def _once_more(
+        self, job: Job, acts: _Acts, errors: dict[str, SetError], made: dict[str, str], rest: Sequence[_Acts]
+    ) -> Receipt:
+        """Send what was refused as the server takes it, and the `rest`, or return that it does not; what it made is destroyed."""
         sent = {name: acts.create.get(name) or acts.update.get(name) for name in errors}
         otherwise = [one for name, one in sent.items() if one is not None and self._sender.turns_out_otherwise(one, errors[name])]
-        again = _Acts(destroy=acts.destroy, given=acts.given)
+        again = _Acts(given=acts.given)
         if not otherwise:
             for name, one in sent.items():
                 narrower = self._sender.narrower(one, errors[name], acts.given.get(name, {})) if one is not None else None
                 if narrower is not None:
                     (again.create if name in acts.create else again.update)[name] = narrower
         if len(again.create) + len(again.update) == len(errors):
+            for part in rest:
+                again.create |= part.create
+                again.update |= part.update
+                again.destroy |= part.destroy
             return await self._send(job, again)
         if made and job.order.verb is Verb.CREATE:
             await self._reader.call([self._sender.set(destroy=sorted(made.values()))])

@@ -9,6 +9,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.objects.dialect import PRINCIPALS
 from jmapsync.storage.jmap.objects.invitations import concerns_others
+from jmapsync.storage.jmap.objects.people import people_of
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
@@ -29,7 +30,7 @@ class Mailing:
         """Return whether participants are to be mailed about a change from one normal form to another; None is no event."""
         if self._unmailed is None or (before is None and key in self._unmailed):
             return False
-        if not any((one or {}).get("participants") for one in (before, after)):
+        if not any(people for one in (before, after) for people in people_of(one).values()):
             return False
         return concerns_others(before, after, await self.addresses(), datetime.now(UTC))
 

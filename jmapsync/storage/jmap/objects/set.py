@@ -63,7 +63,7 @@ class ObjectSetter:
         self._mailing = Mailing(reader, unmailed)
         self._creator = Creator(reader, self._sender, self._mailing)
         self.overtaken = self._sender.overtaken
-        self._instances = InstanceSetter(reader, self._sender, self.respect)
+        self._instances = InstanceSetter(reader, self._sender, self._mailing, self.respect)
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return a receipt for each, in no particular order."""
