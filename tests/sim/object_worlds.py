@@ -116,7 +116,7 @@ def _assert_rest(world: ObjectWorld, somebody: LegalSomebody, problems: list[Pro
         world.assert_same()
     assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
     assert world.leftovers() == []
-    assert world.account.calendars.sent == []
+    world.assert_asked_about_mail()
     written = [name for name in world.server.requests.counts if name.endswith("/set")]
     assert not (world.account.is_read_only and written), f"a mirror that may only read wrote: {written}"
     counts = []

@@ -60,6 +60,8 @@ KINDS: dict[str, tuple[Kind, FileCodec]] = {
 }
 WORD = re.compile(r"w[0-9]+w")
 """A text value that a user wrote; no two are the same."""
+WRITES = ("CalendarEvent/set", "CalendarEvent/copy")
+"""What may make a server mail the participants of events."""
 MOST_RUNS = 8
 """Runs after which a world must be silent."""
 
@@ -114,6 +116,8 @@ class ObjectWorld:
         """What the clock of the mirror says."""
         self.patterns = CollectionPatterns()
         """Which collections are mirrored, of every kind."""
+        self.mails = False
+        """Whether the server may mail the participants of events."""
         self.requests = 0
         self._app = self.server.endpoints.application()
         self._session: bytes | None = None
@@ -149,7 +153,7 @@ class ObjectWorld:
             token=lambda: f"{next(self._tokens):08x}",
             patterns=self.patterns,
         )
-        remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
+        remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec, frozenset() if self.mails else None)
         if fate is None:
             return Sides(kind, theirs.id, ObjectPair(local, remote, codec), self.patterns)
         return Sides(kind, theirs.id, ObjectPair(fate.wrap(local), fate.wrap(remote), codec), self.patterns)
@@ -255,7 +259,14 @@ class ObjectWorld:
         report = self.sync()
         assert (report.changed, self.requests) == ([], 1)
         assert self.leftovers() == []
-        assert self.account.calendars.sent == []
+        self.assert_asked_about_mail()
+
+    def assert_asked_about_mail(self) -> None:
+        """Fail unless every request that changes events said whether participants may be mailed, and none was against the wish."""
+        calls = [call for call in self.server.requests.calls() if call.name in WRITES]
+        said = [(call.name, call.arguments.get("sendSchedulingMessages")) for call in calls]
+        assert [one for one in said if one[1] not in ({True, False} if self.mails else {False})] == []
+        assert self.mails or self.account.calendars.sent == []
 
 
 def _add_twins(account: Account, flavour: Flavour) -> None:
