@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("busy", deadline=None)  # a pause of the machine is no failure
+settings.load_profile("busy")
 pytest.register_assert_rewrite("tests.live.compare", "tests.kit.mirror")
 
 pytest_plugins = ["tests.kit.mail_fixtures"]

@@ -133,6 +133,14 @@ def event(*lines: str, component: str = "VEVENT") -> bytes:
         (("DTSTART;TZID=Europe/Berlin:20260320T233000", "RRULE:FREQ=DAILY;UNTIL=20260405"), "until", "2026-04-05T23:59:59"),
         (("DTSTART;TZID=Europe/Berlin:20260320T233000", "RRULE:FREQ=DAILY;UNTIL=20260405T213000Z"), "until", "2026-04-05T23:30:00"),
         (("DTSTART:20260101T100000Z", "RRULE:freq=daily;count=3;"), "count", 3),
+        (("DTSTART:2026-06-01T10:00:00Z", "DTEND:2026-06-01T13:00:00+02:00"), "duration", "PT1H"),
+        (("DTSTART:20260601T100000+0200",), "start", "2026-06-01T08:00:00"),
+        (("DTSTART;TZID=Europe/Berlin:2026-06-01 10:00",), "start", "2026-06-01T10:00:00"),
+        (("DTSTART;VALUE=DATE:2026-06-01", "RRULE:FREQ=DAILY;UNTIL=2026-06-05"), "until", "2026-06-05T00:00:00"),
+        (("DTSTART:20260601T100000.000Z", "DURATION:pt1h"), "duration", "PT1H"),
+        (("DTSTART:20260601T100000Z", "DURATION:P1DT"), "duration", "P1D"),
+        (("DTSTART;VALUE=DATE:20260601", "DURATION:PT48H"), "duration", "P2D"),
+        (("DTSTART;VALUE=DATE:20260601", "DURATION:PT0S"), "duration", "P1D"),
         (
             ("DTSTART:20260101T100000Z", "RELATED-TO;RELTYPE=X-FOO:v"),
             "relatedTo",
@@ -147,3 +155,30 @@ def test_events_of_the_same_kinds(lines: tuple[str, ...], path: str, expected: o
     written = codec.write(item)
     assert codec.sense(codec.read(written)) == codec.sense(item)
     assert b"JSPROP" not in written
+
+
+@pytest.mark.parametrize("done", ["20260101", "bogus", "2026-01-01T10:00:00Z"])
+def test_a_task_with_an_unusable_completion_time_stays_completed(done: str) -> None:
+    codec = schedules("Task")
+    item = codec.read(event(f"COMPLETED:{done}", component="VTODO"))
+    assert item["progress"] == "completed"
+    again = codec.read(codec.write(item))
+    assert codec.sense(again) == codec.sense(item)
+    assert again["iCalendar"]["properties"] == [["completed", {}, "unknown", done]]
+
+
+def test_an_until_that_other_programs_cannot_read_is_rewritten() -> None:
+    lines = ("DTSTART;TZID=Europe/Berlin:20260601T240000", "RRULE:FREQ=DAILY;UNTIL=20260605T240000")
+    written = schedules("Event").write(schedules("Event").read(event(*lines)))
+    assert b"RRULE:FREQ=DAILY;UNTIL=20260605T220000Z" in written
+
+
+def test_all_invalid_lines_of_one_name_come_back() -> None:
+    written = schedules("Event").write(schedules("Event").read(event("DTSTART:20260601", "PRIORITY:99", "PRIORITY:abc")))
+    assert b"PRIORITY:99\r\n" in written
+    assert b"X-JMAPSYNC-UNPARSED:PRIORITY:abc\r\n" in written
+
+
+def test_the_type_of_a_refresh_interval_is_declared() -> None:
+    data = event("DTSTART:20260601").replace(b"PRODID", b"REFRESH-INTERVAL;VALUE=DURATION:P1D\r\nPRODID")
+    assert b"REFRESH-INTERVAL;VALUE=DURATION:P1D\r\n" in jscalendar_to_ical(ical_to_jscalendar(data))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from jmapsync.formats.contentline import escape, unescape
-from jmapsync.formats.ical.fields import common_duration, read_utc, write_utc
+from jmapsync.formats.ical.fields import common_duration, read_duration, read_utc, write_utc
 from jmapsync.formats.ical.kept import Reading, Writing, extra, hashed_object, is_id, leave_unknown
 from jmapsync.formats.ical.links import names_of
 from jmapsync.formats.ical.places import add_identity, component_key, keep_but_derived
@@ -77,8 +77,8 @@ def _read_alert(component: Component) -> Object | None:
 def _read_trigger(line: Line) -> Object | None:
     absolute = line.params.get("VALUE", ["DURATION"])[0].upper() == "DATE-TIME"
     related = line.params.get("RELATED", ["START"])[0].upper()
-    text = _SIGN_INSIDE.sub(r"-\1", line.value.strip().removeprefix("+"))
-    offset = None if absolute else common_duration(text, signed=True)
+    text = _SIGN_INSIDE.sub(r"-\1", line.value.strip().upper())
+    offset = None if absolute else read_duration(text, signed=True)
     if offset is not None and related in _ENDS:
         trigger: Object = {"@type": "OffsetTrigger", "offset": offset}
         return trigger | {"relativeTo": related.lower()} if "RELATED" in line.params else trigger

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from jmapsync.formats.contentline import escape, unescape, write_params
+from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
-from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, write_fields
+from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, to_local, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
@@ -129,7 +130,8 @@ def _read_done(reading: Reading, component: Component) -> None:
         done = component.first("COMPLETED")
         if done is not None:
             reading.item["progress"] = "completed"
-            reading.note("progress", done.name)
+            if to_local(done.value) is not None and jcal.from_line(done)[2] != "unknown":  # else only STATUS can say it
+                reading.note("progress", done.name)
     elif component.name == "VTODO" and component.first("COMPLETED") is not None and not reading.is_noted("progress"):
         reading.note("progress", "COMPLETED", kind=str(reading.item.get("progress")))
 

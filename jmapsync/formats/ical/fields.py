@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from jmapsync.formats.contentline import escape, unescape
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?", re.ASCII)
+_EXTENDED = re.compile(
+    r"(\d{4}-?\d\d-?\d\d)(?:[T ](\d\d:?\d\d(?::?\d\d)?)(?:[.,]0+)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII
+)  # the other forms of ISO 8601 and RFC 3339, as web forms write them
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _SPAN = re.compile(
     r"([+-]?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
@@ -51,11 +54,13 @@ _TYPES_OF: Final = {
 def to_local(value: str) -> tuple[str, str] | None:
     """Return a DATE or DATE-TIME as a LocalDateTime and its form ("date", "local" or "utc"); None for other values.
 
-    Programs leave out the seconds, and write 24:00 for the end of a day. A leap second is the second before it (RFC 5545, 3.3.12).
+    Programs leave out the seconds, write 24:00 for the end of a day, and write the extended form of ISO 8601, also with an offset
+    from UTC. A leap second is the second before it (RFC 5545, 3.3.12).
     """
-    match = _MOMENT.fullmatch(value.strip().upper())
+    text = value.strip().upper()
+    match = _MOMENT.fullmatch(text)
     if match is None:
-        return None
+        return _from_extended(text)
     year, month, day, hour, minute, second, zulu = match.groups()
     local = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{'59' if second == '60' else second or '00'}"
     try:
@@ -65,6 +70,22 @@ def to_local(value: str) -> tuple[str, str] | None:
     except (ValueError, OverflowError):
         return None
     return local, "date" if hour is None else "utc" if zulu else "local"
+
+
+def _from_extended(text: str) -> tuple[str, str] | None:
+    """Return a date-time in the extended form of ISO 8601 as `to_local` does; one with an offset is in UTC."""
+    match = _EXTENDED.fullmatch(text)
+    if match is None:
+        return None
+    day, time, offset = match.groups()
+    if offset in (None, "Z"):
+        return to_local(f"{basic(day)}T{basic(time)}{offset or ''}" if time else basic(day))
+    found = to_local(f"{basic(day)}T{basic(time)}")
+    try:
+        instant = datetime.fromisoformat(found[0] + offset).astimezone(UTC) if found else None
+    except (ValueError, OverflowError):
+        return None
+    return None if instant is None else (shown(instant), "utc")
 
 
 def to_utc(value: str) -> str | None:
@@ -157,6 +178,12 @@ def common_duration(value: object, *, signed: bool = False) -> str | None:
     return duration(*parts)
 
 
+def read_duration(value: str, *, signed: bool = False) -> str | None:
+    """Return the duration of a line, in any case of letters (RFC 5545, 1), or with nothing after its T; None for other values."""
+    found = common_duration(value, signed=signed)
+    return found if found is not None else common_duration(value.strip().upper().removeprefix("+").removesuffix("T"), signed=signed)
+
+
 def plus(local: str, days: int, seconds: int = 0) -> str | None:
     """Return a LocalDateTime plus days and seconds of local time; None outside the years 1 to 9999."""
     try:
@@ -223,7 +250,7 @@ def lowered(names: str) -> list[tuple[str, str]]:
 _SEQUENCE = _number(0, 2**31 - 1)
 _TEXT = (unescape, _text)
 _UTC = (read_utc, write_utc)
-_DURATION = (common_duration, common_duration)
+_DURATION = (read_duration, common_duration)
 _ENTRY: Final = (
     Field("DTSTAMP", "updated", *_UTC),
     Field("CREATED", "created", *_UTC),

@@ -33,6 +33,8 @@ _RULE_PARTS: Final = frozenset(
     | {f"BY{unit}" for unit in ("MONTHDAY", "YEARDAY", "WEEKNO", "MONTH", "SETPOS")}
 )
 _FREQUENCIES: Final = frozenset({"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
+_DECLARED: Final = frozenset({"REFRESH-INTERVAL"})
+"""Properties whose type must be declared although they have only one (RFC 7986, 5.7)."""
 _SEPARATORS = str.maketrans("", "", "-:")
 
 
@@ -75,7 +77,7 @@ def to_line(value: object) -> str | None:
     except (TypeError, ValueError, AttributeError):
         return None
     params: dict[str, Any] = to_params(given)
-    if kind not in ("unknown", DEFAULT_TYPES.get(name.upper(), "unknown")):
+    if kind not in ("unknown", DEFAULT_TYPES.get(name.upper(), "unknown")) or (name.upper() in _DECLARED and kind != "unknown"):
         params["VALUE"] = kind.upper()
     return f"{name.upper()}{write_params(params)}:{text}"
 

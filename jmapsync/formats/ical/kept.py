@@ -265,10 +265,11 @@ class Writing:
     def add_kept(self, left_out: Collection[str] = ()) -> None:
         """Add kept lines and components except those that the object has as properties by now."""
         properties, components = self._kept.get("properties"), self._kept.get("components")
+        said = frozenset(self.written)
         for value in properties if isinstance(properties, list) else ():
             line = jcal.to_line(value)
             name = "" if line is None else str(value[0]).upper()
-            if line is None or name in left_out or (name in WON and name in self.written):
+            if line is None or name in left_out or (name in WON and name in said):
                 continue
             if name in _UNUSABLE or not jcal.is_valid(line):
                 self.lines.append(f"{UNPARSED}:{escape(line)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jmapsync.formats.contentline import Line
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import at as moment_at
-from jmapsync.formats.ical.fields import basic, common_duration, duration, is_local, plus
+from jmapsync.formats.ical.fields import basic, common_duration, duration, is_local, plus, read_duration
 from jmapsync.formats.ical.kept import OF_CALENDAR, extra, keep_in
 from jmapsync.formats.ical.moments import ZONES, as_of, read_moment
 from jmapsync.formats.ical.own_zones import tzid_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.ical.schedule import Series, Times
     from jmapsync.formats.objects import Object, Patch
 
-_FORM = re.compile(r"\d{8}(?:T\d{6}Z?)?", re.ASCII)
+_FORM = re.compile(r"\d{8}(?:T(?:[01]\d|2[0-3])(?:[0-5]\d){2}Z?)?", re.ASCII)
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
 """The parameter that records an UNTIL which the LocalDateTime does not restore: another form, or the second of equal times."""
 FIXED: Final = frozenset(
@@ -107,7 +107,7 @@ def _read_dates(reading: Reading, line: Line, source: Source, series: Series) ->
 
 def _length(line: Line, first: str, last: str, source: Source) -> str | None:
     if "P" in last.upper():
-        return common_duration(last.strip().removeprefix("+"))
+        return read_duration(last)
     start, end = read_moment(line, source, first), read_moment(line, source, last)
     if start is None or end is None:
         return None

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jmapsync.formats.ical.fields import MIDNIGHT, at, common_duration, days_between, duration, is_local, plus, span
+from jmapsync.formats.ical.fields import (
+    DAY,
+    MIDNIGHT,
+    at,
+    common_duration,
+    days_between,
+    duration,
+    is_local,
+    plus,
+    read_duration,
+    span,
+)
 from jmapsync.formats.ical.kept import extra
 from jmapsync.formats.ical.moments import ZONES, Form, Moment, as_of, at_midnight, form_of, read_moment
 from jmapsync.formats.ical.rules import Clock
@@ -145,10 +156,22 @@ def _read_span(reading: Reading, times: Times, start: Moment | None, source: Sou
         if line is not ends[0] or start is None or reading.name != "VEVENT" or not _read_end(reading, line, start, source):
             reading.keep(line)
     for line in times.get("DURATION", ()):
-        text = line.value.strip().removeprefix("+")
-        reading.set("duration", common_duration(text), line)
+        length = read_duration(line.value)
+        if length is not None and start is not None and start.form == "date":
+            length = _in_days(length)
+            if length is None:
+                continue
+        reading.set("duration", length, line)
     if reading.name == "VEVENT" and "duration" not in reading.item and start is not None and start.form == "date":
         reading.item["duration"] = "P1D"
+
+
+def _in_days(length: str) -> str | None:
+    """Return a duration of whole days in days, as one beside a date must be (RFC 5545, 3.8.2.5), none for one of no time."""
+    sign, days, seconds = span(length) or (1, 0, 1)
+    if not days and not seconds:
+        return None
+    return duration(sign, days + seconds // DAY, 0) if seconds and not seconds % DAY else length
 
 
 def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bool:
