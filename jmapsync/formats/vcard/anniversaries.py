@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line, escape
 from jmapsync.formats.vcard.draft import Draft, keyed
-from jmapsync.formats.vcard.preserved import write_params
-from jmapsync.formats.vcard.state import Reading, read_common
+from jmapsync.formats.vcard.preserved import read_params, write_params
 from jmapsync.formats.vcard.values import is_uri, read_date, read_number, read_stamp, unescape, uri_value, write_date, write_stamp
 
 if TYPE_CHECKING:
     from jmapsync.formats.contentline import Params
     from jmapsync.formats.objects import Object
+    from jmapsync.formats.vcard.state import Reading
 
 KINDS = {"BDAY": "birth", "DEATHDATE": "death", "ANNIVERSARY": "wedding", "X-ANNIVERSARY": "wedding"}
 PLACES = {"BIRTHPLACE": "birth", "DEATHPLACE": "death"}
@@ -23,7 +23,7 @@ _LABELS = {"anniversary": "wedding", "wedding": "wedding", "birthday": "birth", 
 _LABEL_OF = {"wedding": "Anniversary", "birth": "Birthday", "death": "Death"}
 _VENDOR = re.compile(r"[^\W_][\w.-]*:[^\x00-\x1f\"/~]+\Z")
 _PREFIX = "ANNIVERSARY"
-_ZONED = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d(?::?\d\d(?::?\d\d)?)?(?:Z|[+-]\d\d(?::?\d\d)?)\Z", re.ASCII)
+_ZONED = re.compile(r"\d{4}-?\d\d-?\d\d[Tt ]\d\d(?::?\d\d(?::?\d\d(?:[.,]0+)?)?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)\Z", re.ASCII)
 """A time with its zone: with an offset, or without seconds (RFC 6350, 4.3.4). A Timestamp is in UTC (RFC 9553, 2.8.1)."""
 _OMIT_YEAR = "x-apple-omit-year"
 
@@ -40,7 +40,7 @@ def read_anniversary(reading: Reading, line: Line) -> None:
     if date is None:
         reading.keep(line)
         return
-    used = {"calscale"}
+    used = {"calscale", "value", "prop-id"}
     omitted = params.get(_OMIT_YEAR, [""])[0]
     if omitted and "day" in date and date.get("year") == read_number(omitted):
         del date["year"]
@@ -48,8 +48,9 @@ def read_anniversary(reading: Reading, line: Line) -> None:
     if "calscale" in params and "@type" not in date:
         date["calendarScale"] = ",".join(params["calscale"]).lower()
     entry: Object = {"kind": kind, "date": date}
-    if params or line.group:
-        read_common(reading, line, entry, used=frozenset(used))
+    kept = {name: values for name, values in params.items() if name not in used}
+    if kept:  # contexts and pref too, which an Anniversary does not have (RFC 9553, 2.8.1)
+        entry["vCardParams"] = read_params(kept)
     if line.name == APPLE_DATE:
         reading.mark_converted(line.group)
     reading.add(line, "anniversaries", _PREFIX, entry)
@@ -112,7 +113,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
             kept = entry.get("vCardParams")
             if isinstance(kept, dict) and draft.four:
                 write_params(params, kept, ("group", "calscale", "value"))
-            draft.add(Line(name, value, params), "anniversaries", key)
+            draft.add(Line(name, value, params, draft.group_on(name, entry)), "anniversaries", key)
         elif not draft.four and "year" in date and (kind in _LABEL_OF or _VENDOR.match(kind)):
             group = draft.new_group()
             draft.add(Line(APPLE_DATE, value, params, group), "anniversaries", key)

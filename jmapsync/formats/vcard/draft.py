@@ -74,6 +74,11 @@ class Draft:
         named = kept.get("group") if isinstance(kept, dict) else None
         return named if isinstance(named, str) and named in self._groups else ""
 
+    def group_on(self, name: str, entry: Object) -> str:
+        """Return the group that the line of an entry keeps: in vCard 3.0 only one that means something, as khard separates groups."""
+        named = self.group_of(entry)
+        return named if self.four or name not in REWRITTEN or named in self._foreign else ""
+
     def put(self, name: str, value: str, params: Params, entry: Object, tag: Tag, *, group: str = "") -> None:
         """Add the line of an entry, with its kept parameters, its group and its label."""
         label = entry.get("label")
@@ -81,7 +86,7 @@ class Draft:
         if isinstance(kept, dict):
             named = self.group_of(entry)
             if named and not group and (not label or self._groups[named] == 1):
-                group = named if self.four or name not in REWRITTEN or named in self._foreign else ""
+                group = self.group_on(name, entry)
             skipped = {"group"} if self.four else {"group", "pref"}
             if not self.four and name in REWRITTEN:
                 skipped |= kept.keys() - ({"type"} if name in TYPED else set())

@@ -20,7 +20,7 @@ RELATIONS = frozenset(
     }
 )
 """Relations of RFC 9553, 2.1.8, as TYPE of RELATED."""
-_PLAIN = frozenset({"type", "value", "prop-id", "pref"})
+_PLAIN = frozenset({"value", "prop-id"})
 _SPOKEN = frozenset({"language", "altid"})
 _SORT = frozenset({"sort-as"})
 _RELATED_USED = frozenset({"type", "value", "prop-id"})
@@ -100,13 +100,16 @@ def read_related(reading: Reading, line: Line) -> None:
     known = reading.card.setdefault("relatedTo", {})
     if line.name == RELATED_3:
         label = reading.label_of(line)[0].lower()
-        if label not in RELATIONS and label not in {"", "other"}:
+        kinds = [kind.strip().lower() for listed in line.params.get("type", ()) for kind in listed.split(",")]
+        kinds = [kind for kind in kinds if kind and kind != "pref"]
+        if not RELATIONS.issuperset(kinds) or line.params.keys() - _RELATED_USED or label not in {*RELATIONS, "", "other"}:
             reading.keep(line)
             if not known:
                 del reading.card["relatedTo"]
             return
         reading.mark_converted(line.group)
         relation: Object = known.setdefault(text, {}).setdefault("relation", {})
+        relation.update(dict.fromkeys(kinds, True))
         if label in RELATIONS:
             relation[label] = True
         return
@@ -137,11 +140,16 @@ def write_related(draft: Draft, key: str, entry: Object) -> None:
         if isinstance(kept, dict):
             write_params(params, kept, ("type", "value", "prop-id", "group"))
         draft.add(Line("RELATED", uri_value(key, bare=True) if is_uri(key) else escape(key), params), "relatedTo", key)
-    elif not is_uri(key) and len(kinds) <= 1 and RELATIONS.issuperset(kinds) and " " in key:
-        group = draft.new_group()
-        draft.add(Line(RELATED_3, escape(key), {}, group), "relatedTo", key)
-        label = kinds[0].title() if kinds else "Other"
-        draft.add(Line("X-ABLABEL", f"_$!<{label}>!$_", {}, group), "relatedTo", key)
+    elif _is_name(key) and RELATIONS.issuperset(kinds):
+        for kind in kinds or ["other"]:
+            group = draft.new_group()
+            draft.add(Line(RELATED_3, escape(key), {}, group), "relatedTo", key)
+            draft.add(Line("X-ABLABEL", f"_$!<{kind.title()}>!$_", {}, group), "relatedTo", key)
+
+
+def _is_name(key: str) -> bool:
+    """Return whether a text is somebody's name, not the uid of a card."""
+    return not is_uri(key) and (" " in key or key.replace("-", "").isalpha())
 
 
 def read_member(reading: Reading, line: Line) -> None:
@@ -159,7 +167,7 @@ def write_members(draft: Draft, members: Object) -> None:
 
 
 def read_keywords(reading: Reading, line: Line) -> None:
-    """Read CATEGORIES. PREF has no counterpart (RFC 9555, 2.11.1)."""
+    """Read CATEGORIES; a line with parameters is kept too, because keywords have none (RFC 9555, 2.11.1)."""
     found = [text for text in texts(line.value) if text]
     if "language" in line.params or "altid" in line.params:
         reading.keep(line)
@@ -176,14 +184,12 @@ def is_tagged(line: Line) -> bool:
 
 def write_keywords(draft: Draft, keywords: Object, kept: object) -> None:
     """Write CATEGORIES, in order; the words of a kept line with parameters in a line of their own."""
-    words = sorted(word for word in keywords if word and keywords[word] is True)
+    words = {word for word in keywords if word and keywords[word] is True}
+    said: set[str] = set()
     for place, entry in enumerate(kept if isinstance(kept, list) else ()):
         line = write_property(entry) if ("vCardProps", str(place)) not in draft.hidden else None
-        if line is None or not is_tagged(line):
-            continue
-        own = texts(line.value)
-        if all(word in words for word in own):
+        if line is not None and is_tagged(line) and words.issuperset(own := texts(line.value)):
             draft.add(line, "vCardProps", str(place))
-            words = [word for word in words if word not in own]
-    if words:
-        draft.add(Line("CATEGORIES", ",".join([escape(word) for word in words]), {}), "keywords")
+            said.update(own)
+    if rest := sorted(words - said):
+        draft.add(Line("CATEGORIES", ",".join([escape(word) for word in rest]), {}), "keywords")

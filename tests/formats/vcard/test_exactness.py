@@ -39,6 +39,8 @@ def again(*lines: str, version: Version = "4.0") -> list[str]:
         ("BDAY:19870927T0830-0600", "1987-09-27T14:30:00Z"),
         ("BDAY:19870927T08-06", "1987-09-27T14:00:00Z"),
         ("BDAY:19870927T0830Z", "1987-09-27T08:30:00Z"),
+        ("BDAY:1987-09-27T08:30:00.000Z", "1987-09-27T08:30:00Z"),
+        ("BDAY:1987-09-27 08:30:00z", "1987-09-27T08:30:00Z"),
     ],
 )
 def test_a_time_with_an_offset_or_less_precision_is_a_timestamp(line: str, utc: str) -> None:
@@ -69,6 +71,37 @@ def test_parameters_of_categories_survive() -> None:
     assert card["keywords"] == {"red": True, "blue": True}
     fewer = read_card(write_card({**card, "keywords": {"red": True}}, "4.0"))
     assert fewer["keywords"] == {"red": True}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["CATEGORIES;PREF=1;TYPE=work:red,blue"],
+        ["CATEGORIES;X-TAG=a:red", "CATEGORIES;X-TAG=b:blue,red", "CATEGORIES:green"],
+    ],
+)
+def test_lines_of_categories_with_a_word_in_common_survive(lines: list[str]) -> None:
+    for version in VERSIONS:
+        written = again("FN:A", *lines, version=version)
+        assert [line for line in written if line.startswith(("CATEGORIES", "JSPROP"))] == lines
+
+
+@pytest.mark.parametrize("line", ["BDAY;TYPE=work;PREF=1:19870927", "item1.ANNIVERSARY;X-A=b:2001"])
+def test_parameters_of_dates_stay_on_them(line: str) -> None:
+    written = again("FN:A", line, "item1.X-ABLABEL:own")
+    assert [found.replace(";PROP-ID=ANNIVERSARY-1", "") for found in written if "ANNIVERSARY" in found] == [line]
+    assert not [found for found in written if found.startswith("JSPROP")]
+
+
+def test_names_of_relatives_stay_lines_in_3_0() -> None:
+    card = read_card(file("FN:A", "X-ABRELATEDNAMES;TYPE=spouse,friend:Jane", "X-ABRELATEDNAMES;X-A=b:Bob", version="3.0"))
+    assert card["relatedTo"] == {"Jane": {"relation": {"spouse": True, "friend": True}}}
+    written = again("FN:A", "X-ABRELATEDNAMES;TYPE=spouse,friend:Jane", "X-ABRELATEDNAMES;X-A=b:Bob", version="3.0")
+    assert [line for line in written if "RELATED" in line or "LABEL" in line or "JSPROP" in line] == [
+        *("item1.X-ABRELATEDNAMES:Jane", "item1.X-ABLABEL:_$!<Friend>!$_"),
+        *("item2.X-ABRELATEDNAMES:Jane", "item2.X-ABLABEL:_$!<Spouse>!$_"),
+        "X-ABRELATEDNAMES;X-A=b:Bob",
+    ]
 
 
 def test_source_is_plain_in_3_0() -> None:
