@@ -20,9 +20,9 @@ this module, and only the differences are sent to the server, which still has al
 - vendor-specific and unknown properties of map entries (those of the card and of its name are kept);
 - whether a full name was given or is derived: FN is mandatory, and is read as `full`; whether IMPP or SOCIALPROFILE was used.
 
-Lost in every version, as JSContact cannot express it: parameters of MEMBER, UID, KIND, LANGUAGE, PRODID, CREATED and REV, the marks around Apple's own labels, lines
-without a value, LANGUAGE of alternatives with equal values, TYPE=INTERNET of an address, lines marked as derived from N, folding,
-the case of names, and the difference between CR and LF in texts.
+Lost in every version, as JSContact cannot express it: parameters of MEMBER, UID, KIND, LANGUAGE, PRODID, CREATED and REV, the marks
+around Apple's own labels, lines without a value, LANGUAGE of alternatives with equal values, TYPE=INTERNET of an address, lines
+marked as derived from N, folding, the case of names, and the difference between CR and LF in texts.
 """
 
 from __future__ import annotations

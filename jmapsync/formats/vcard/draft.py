@@ -75,7 +75,7 @@ class Draft:
         return named if isinstance(named, str) and named in self._groups else ""
 
     def group_on(self, name: str, entry: Object) -> str:
-        """Return the group that the line of an entry keeps: in vCard 3.0 only one that means something, as khard separates groups."""
+        """Return the group that the line of an entry keeps: in 3.0 only one of kept lines, as khard separates groups."""
         named = self.group_of(entry)
         return named if self.four or name not in REWRITTEN or named in self._foreign else ""
 
