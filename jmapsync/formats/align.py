@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from jmapsync.formats.canonical import canonical, plain_part
-from jmapsync.formats.objects import INSTANCES, as_object, instances
+from jmapsync.formats.objects import INSTANCES, as_object, instances, natural
 from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff
 from jmapsync.formats.pointer import escape, split
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
@@ -220,7 +220,7 @@ class _Pairing(Struct):
     free: dict[str, None]
 
     def pair(self, mark_of: Callable[[str, Any], Any]) -> None:
-        """Match entries with an equal mark, those with the same key first, then in order. The mark None matches nothing."""
+        """Match entries with an equal mark, the same key or the likest first, then in order. The mark None matches none."""
         if not self.left or not self.free:
             return
         by_mark: dict[Any, dict[str, None]] = {}
@@ -230,18 +230,29 @@ class _Pairing(Struct):
         alike = [(key, mark) for key in self.left if (mark := mark_of(key, self.entries[key])) in by_mark]
         for key, mark in sorted(alike, key=lambda found: found[0] not in by_mark[found[1]]):
             if candidates := by_mark[mark]:
-                other = key if key in candidates else next(iter(candidates))
+                other = key if key in candidates else self._closest(key, candidates)
                 del candidates[other]
                 self.found(key, other)
 
+    def sort(self) -> None:
+        """Put the remaining entries in the order of a file: JSON objects have none, and the ledger sorts keys as texts."""
+        self.left = dict.fromkeys(sorted(self.left, key=natural))
+        self.free = dict.fromkeys(sorted(self.free, key=natural))
+
+    def _closest(self, key: str, candidates: dict[str, None]) -> str:
+        """Return the first of the candidates that share most properties with an entry."""
+        if len(candidates) == 1:
+            return next(iter(candidates))
+        return max(islice(candidates, _COMPARED), key=lambda other: _shared(self.entries[key], self.others[other]))
+
     def pair_by_place(self) -> None:
-        """Match each entry, in order, with the entry of its kind that it shares most properties with."""
+        """Match each entry, in the order of a file, with the entry of its kind that it shares most properties with."""
         free: dict[Any, dict[str, None]] = {}
         for other in self.free:
             free.setdefault(_kind(self.others[other]), {})[other] = None
         for key in list(self.left):
             if alike := free.get(_kind(self.entries[key])):
-                other = max(islice(alike, _COMPARED), key=lambda other: _shared(self.entries[key], self.others[other]))
+                other = self._closest(key, alike)
                 del alike[other]
                 self.found(key, other)
 
@@ -266,6 +277,8 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str], p
         pairing.pair(lambda key, entry: None if _COUNTED.fullmatch(key) else (key, _kind(entry)))
     if pairs is not Pairs.NOTED:
         pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
+        if pairing.left and pairing.free:
+            pairing.sort()
         pairing.pair(lambda _, entry: _main(entry))
     if pairs is Pairs.LIKELY:
         pairing.pair(lambda key, entry: (key, _kind(entry)))
@@ -293,7 +306,8 @@ def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
 
 
 def _kind(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
-    return _text(entry.get("kind")) if isinstance(entry, dict) else None
+    """Return what keeps entries of a map apart: a title is not a role. The kind of a participant may be edited."""
+    return _text(entry.get("kind")) if isinstance(entry, dict) and "calendarAddress" not in entry else None
 
 
 def _main(entry: Any) -> Any:  # noqa: ANN401 # any JSON value

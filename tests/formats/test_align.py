@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from jmapsync.formats import align as align_module
 from jmapsync.formats.align import align
 from jmapsync.formats.canonical import changes, sense
+from jmapsync.formats.codec import cards
+from jmapsync.formats.objects import encode
 from jmapsync.formats.patch import diff
 from tests.formats.test_canonical import CARD, EVENT, rekeyed
 
@@ -166,3 +169,25 @@ def test_an_instance_is_written_as_it_was_only_where_that_fits() -> None:
     overrides = {"2026-01-02T10:00:00": {"title": "x", "iCalendar/properties": []}}
     item = {"@type": "Event", "uid": "u", "recurrenceOverrides": {"2026-01-02T10:00:00": {"title": "x"}}}
     assert align(item, {**item, "iCalendar": {"convertedProperties": {}}, "recurrenceOverrides": overrides}) == item
+
+
+def test_entries_that_a_file_says_otherwise_are_matched_in_its_order() -> None:
+    """In vCard 3.0 they have no keys, are in the order 9, 10, and the parts of an address have another order."""
+    codec = cards("3.0")
+    parts = [("postcode", "1"), ("name", "Street"), ("number", "{}"), ("locality", "Town {}")]
+    card = {
+        "@type": "Card",
+        "version": "1.0",
+        "uid": "u",
+        "addresses": {
+            f"k{number}": {"components": [{"kind": kind, "value": value.format(number)} for kind, value in parts]}
+            for number in range(1, 13)
+        },
+        "emails": {f"k{number}": {"address": "a@b.example", "label": f"L{number}", "pref": number} for number in range(1, 13)},
+    }
+    server = json.loads(encode(card))
+    written = codec.write(server)
+    base = codec.align(codec.read(written), server)
+    edited = codec.read(written.replace(b"Town 2;", b"Newtown;").replace(b"X-ABLABEL:L11", b"X-ABLABEL:Home"))
+    patch = codec.patch(base, codec.align(edited, base))
+    assert patch.keys() == {"addresses/k2/components", "emails/k11/label"}

@@ -234,8 +234,11 @@ def has_whole_days(item: Object, more: list[str]) -> bool:
     if isinstance(rule, dict) and rule.get("until") is not None:
         moments.append(rule["until"])
     spans = [span(item[name]) for name in ("duration", "estimatedDuration") if item.get(name) is not None]
-    return all(isinstance(moment, str) and moment.endswith(MIDNIGHT) for moment in [*moments, *more]) and all(
-        parts is not None and not parts[2] for parts in spans
+    moments += more
+    return (
+        bool(moments)
+        and all(isinstance(moment, str) and moment.endswith(MIDNIGHT) for moment in moments)
+        and all(parts is not None and not parts[2] for parts in spans)
     )
 
 

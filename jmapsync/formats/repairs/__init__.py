@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def take_back(before: Object, after: Object) -> Object:
     """Return an edited object without known faults; it has the keys of the object before.
 
-    A program that rewrites a file sets a new time stamp. If the time stamp is unchanged, the file was edited by hand: deletions are
-    then intended, and only changes that nobody makes by hand are undone.
+    A program that rewrites a file sets a new time stamp. If the time stamp is unchanged or still missing, the file was edited by
+    hand: deletions are then intended, and only changes that nobody makes by hand are undone.
     """
     if parts := instances(after):
         old = instances(before)
@@ -31,7 +31,7 @@ def take_back(before: Object, after: Object) -> Object:
     rules: tuple[Callable[[Object, Object], Object], ...]
     if type_of(after) != "Card":
         rules = SCHEDULE_RULES
-    elif "updated" in before and before["updated"] == after.get("updated"):
+    elif before.get("updated") == after.get("updated"):
         rules = CARD_RULES
     else:
         rules = (*CARD_RULES, *REWRITER_RULES)

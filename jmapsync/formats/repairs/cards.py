@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.objects import entries, pairs, with_entry
+from jmapsync.formats.repairs.jsprops import stranded
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
@@ -110,7 +111,7 @@ def cut_data(before: Object, after: Object) -> Object:
     for name, attribute in _WITH_DATA.items():
         for key, old, new in pairs(before, after, name):
             uri = new.get(attribute)
-            if isinstance(uri, str) and uri[:5].lower() == "data:" and not uri.partition(",")[2] and attribute in old:
+            if isinstance(uri, str) and uri[:5].lower() == "data:" and not uri.partition(",")[2] and "," in str(old.get(attribute)):
                 restored = {property_: old[property_] for property_ in (attribute, "mediaType") if property_ in old}
                 after = with_entry(after, name, key, {**new, **restored})
     return after
@@ -187,6 +188,15 @@ def _without_types(entry: Object, unwanted: set[str]) -> Object:
     return {name: value for name, value in {**entry, "vCardParams": left}.items() if value != {}}
 
 
+def stranded_jsprops(before: Object, after: Object) -> Object:
+    """Remove the JSPROP lines of an entry whose own line was removed."""
+    gone = stranded(before, after, _lines(before), _lines(after))
+    if not gone:
+        return after
+    left = [line for line in _lines(after) if line not in gone]
+    return {**after, "vCardProps": left} if left else {name: value for name, value in after.items() if name != "vCardProps"}
+
+
 def flattened_name(before: Object, after: Object) -> Object:
     """Restore what the five fields of N cannot express (kinds, order, phonetics, SORT-AS) for every unchanged field."""
     name, now = before.get("name"), after.get("name")
@@ -243,7 +253,7 @@ def _country(address: Object) -> Any:  # noqa: ANN401 # any JSON value
     )
 
 
-CARD_RULES = (stand_in_years, cut_data, respelled_numbers, respelled_dates, added_types)
+CARD_RULES = (stand_in_years, cut_data, respelled_numbers, respelled_dates, added_types, stranded_jsprops)
 """Rules for changes that nobody makes by hand."""
 REWRITER_RULES = (flattened_name, flattened_addresses, forgotten_parameters, dropped_dates)
 """Rules for changes that may also be made by hand."""

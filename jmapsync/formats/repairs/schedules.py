@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.objects import entries, same, with_entry
 from jmapsync.formats.pointer import at
+from jmapsync.formats.repairs.jsprops import stranded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 _UTC = "Etc/UTC"
+_CLASSES = {"public": "PUBLIC", "private": "PRIVATE", "secret": "CONFIDENTIAL"}
+"""CLASS of each `privacy`."""
+_LINE = ("name", "parameters", "type", "value")
 _MOMENTS = ("start", "due", "recurrenceId")
 """Local times in the time zone of the item."""
 _FARTHEST, _STEP = timedelta(hours=14), timedelta(minutes=15)
@@ -63,9 +67,10 @@ def copied_location(before: Object, after: Object) -> Object:
     if (
         main == now
         or main not in old
+        or now not in places
         or places.get(main) != old[main]
         or now in old
-        or not places.get(now, {}).keys() <= {"@type", "name"}
+        or not places[now].keys() <= {"@type", "name"}
     ):
         return after
     kept = {
@@ -74,12 +79,58 @@ def copied_location(before: Object, after: Object) -> Object:
     return {**after, "mainLocationId": main, "locations": kept}
 
 
+def edited_copy(before: Object, after: Object) -> Object:
+    """Rename the main location if somebody edited its derived copy, which is no location's name now, and therefore a kept line."""
+    old = entries(before, "locations")
+    main = str(before.get("mainLocationId", next(iter(old), "")))
+    if main not in old or entries(after, "locations").get(main) != old[main]:
+        return after
+    for line in _kept(after):
+        match line:
+            case ["location", {"derived": _}, _, str(name)] if line not in _kept(before):
+                named = with_entry(after, "locations", main, {**old[main], "name": name})
+                noted = {"mainLocationId": main} if "mainLocationId" in before else {}
+                return _without_kept(before, named, [line]) | noted
+            case _:
+                pass
+    return after
+
+
+def stranded_jsprops(before: Object, after: Object) -> Object:
+    """Remove the JSPROP lines of an entry whose own line was removed."""
+    gone = stranded(before, after, _kept(before), _kept(after))
+    return _without_kept(before, after, gone) if gone else after
+
+
+def _kept(item: Object) -> list[Any]:
+    component = item.get("iCalendar")
+    lines = component.get("properties") if isinstance(component, dict) else None
+    return lines if isinstance(lines, list) else []
+
+
+def _without_kept(before: Object, after: Object, gone: list[Any]) -> Object:
+    """Return an item without some of its kept lines."""
+    component = after["iCalendar"]
+    left = {**component, "properties": [line for line in _kept(after) if line not in gone]}
+    if not left["properties"]:
+        del left["properties"]
+    if left.keys() <= {"@type", "name"} and "iCalendar" not in before:
+        return {name: value for name, value in after.items() if name != "iCalendar"}
+    return {**after, "iCalendar": left}
+
+
 def stale_copies(before: Object, after: Object) -> Object:
     """Apply the edit of a series to its overrides: khal 0.14 edits the main component only, and each override is a copy of it.
 
-    A property that the override did not change, with the former value of the series, is such a copy.
+    A property that the override did not change, with the former value of the series, is such a copy. So is a line that an override
+    cannot have as a property.
     """
     old, new = entries(before, "recurrenceOverrides"), entries(after, "recurrenceOverrides")
+    former = {
+        name: value
+        for name, path, value in _fixed_lines(before)
+        if value is not None and not same(at(after, path), at(before, path))
+    }
     for key in old.keys() & new.keys():
         own = old[key]
         kept = {
@@ -89,8 +140,39 @@ def stale_copies(before: Object, after: Object) -> Object:
             or not same(value, at(before, path))
             or same(at(after, path), at(before, path))
         }
+        if former:
+            kept = _without_former(own, kept, former, _kept(after))
         after = with_entry(after, "recurrenceOverrides", key, kept)
     return after
+
+
+def _fixed_lines(item: Object) -> list[tuple[str, str, Any]]:
+    """Return what the lines of a series say that its overrides cannot change: their name in jCal, path and value."""
+    return [
+        ("class", "privacy", _CLASSES.get(str(item.get("privacy")))),
+        ("organizer", "organizerCalendarAddress", item.get("organizerCalendarAddress")),
+    ]
+
+
+def _without_former(own: Object, patch: Object, former: Object, common: list[Any]) -> Object:
+    """Return the patch of an override without kept lines that repeat a former value of the series, and which it did not have."""
+    result = dict(patch)
+    for path, value in patch.items():
+        lines = value.get("properties") if path == "iCalendar" and isinstance(value, dict) else value
+        if path not in ("iCalendar", "iCalendar/properties") or path in own or not isinstance(lines, list):
+            continue
+        left = [line for line in lines if not (len(line) == len(_LINE) and line[0] in former and line[3] == former[line[0]])]
+        if path == "iCalendar/properties":
+            result[path] = left
+            if left == common:
+                del result[path]
+        elif left:
+            result[path] = {**value, "properties": left}
+        elif value.keys() <= {"@type", "name", "properties"}:
+            del result[path]
+        else:
+            result[path] = {name: inner for name, inner in value.items() if name != "properties"}
+    return result
 
 
 def _floating(before: Object, after: Object) -> Object:
@@ -134,4 +216,4 @@ def _text(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat()
 
 
-SCHEDULE_RULES = (utc_for_zone, repeated_master, copied_location, stale_copies)
+SCHEDULE_RULES = (utc_for_zone, repeated_master, copied_location, edited_copy, stranded_jsprops, stale_copies)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import binascii
-import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line, escape
-from jmapsync.formats.objects import MalformedError, as_object
+from jmapsync.formats.objects import MalformedError, as_object, natural
 from jmapsync.formats.patch import localized
 from jmapsync.formats.pointer import parse
 from jmapsync.formats.vcard.addresses import write_address
@@ -40,7 +39,6 @@ _WRITERS = {
     "onlineServices": write_service,
     "relatedTo": write_related,
 }
-_DIGITS = re.compile(r"(\d+)")
 _VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
 _ONCE = frozenset({"N", "PRODID", "PROFILE"})
 _NOT_IN_THREE = ("prop-id",)
@@ -76,12 +74,6 @@ def _without_key(line: Line) -> Line:
     return Line(line.name, line.value, {name: held for name, held in line.params.items() if name not in _NOT_IN_THREE}, line.group)
 
 
-def _natural(key: str) -> tuple[Any, ...]:
-    """Return a sort key by which 10 comes after 9."""
-    parts = [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in _DIGITS.split(key)]
-    return (*parts, (-1, key))
-
-
 def _draft(card: Object, *, four: bool, hidden: set[Tag]) -> Draft:
     draft = Draft(card, four=four, hidden=hidden)
     _write_head(draft)
@@ -90,7 +82,7 @@ def _draft(card: Object, *, four: bool, hidden: set[Tag]) -> Draft:
         if entries:
             keys = [key for key in entries if isinstance(entries[key], dict) and (where, key) not in hidden]
             if len(keys) > 1:
-                keys.sort(key=_natural)
+                keys.sort(key=natural)
             if where == "anniversaries":
                 write_anniversaries(draft, entries, keys)
             else:

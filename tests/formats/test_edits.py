@@ -1,0 +1,91 @@
+"""Whoever edits one line of a file changes one property of the object on the server, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jmapsync.formats.codec import cards, schedules
+from jmapsync.formats.objects import encode
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import FileCodec
+
+Item = dict[str, Any]
+CARD: Item = {"@type": "Card", "version": "1.0", "uid": "u", "name": {"full": "Ann"}}
+EVENT: Item = {"@type": "Event", "version": "2.0", "uid": "u", "start": "2026-01-05T10:00:00", "duration": "PT1H"}
+
+
+def edited(codec: FileCodec, item: Item, *edits: tuple[str, str]) -> Item:
+    """Return the patch of an edit: each pair is a line of the file, or its beginning, and what is put in its place."""
+    server = json.loads(encode(item))
+    file = codec.write(server)
+    base = json.loads(encode(codec.align(codec.read(file), server)))
+    text = file.decode().replace("\r\n ", "")
+    for old, new in edits:
+        assert f"\r\n{old}" in text
+        text = text.replace(f"\r\n{old}", f"\r\n{new}" if new else "", 1)
+    return codec.patch(base, codec.align(codec.read(text.encode()), base))
+
+
+PLACES: Item = {
+    "a": {"@type": "Location", "name": "Room", "locationTypes": {"office": True}},
+    "b": {"@type": "Location", "name": "Hall", "locationTypes": {"hotel": True}},
+}
+
+
+@pytest.mark.parametrize("main", [{}, {"mainLocationId": "a"}])
+@pytest.mark.parametrize("places", [PLACES, {"a": PLACES["a"]}])
+def test_an_edited_copy_of_a_location_renames_the_location(main: Item, places: Item) -> None:
+    item = {**EVENT, "locations": places, **main}
+    assert edited(schedules("Event"), item, ("LOCATION;DERIVED=TRUE:Room", "LOCATION;DERIVED=TRUE:Cellar")) == {
+        "locations/a/name": "Cellar"
+    }
+
+
+def test_the_class_of_a_series_is_that_of_its_overrides() -> None:
+    later = {"2026-01-06T10:00:00": {"title": "Moved"}}
+    series = {**EVENT, "recurrenceRule": {"frequency": "daily"}, "privacy": "private", "recurrenceOverrides": later}
+    for kept in ({}, {"iCalendar": {"@type": "ICalComponent", "name": "vevent", "properties": [["x-a", {}, "unknown", "b"]]}}):
+        for new, privacy in (("CLASS:CONFIDENTIAL", "secret"), ("", "public")):
+            patch = edited(schedules("Event"), {**series, **kept}, ("CLASS:PRIVATE", new))
+            assert patch.pop("privacy") in (privacy, None)
+            assert not [path for path in patch if path.startswith("recurrenceOverrides")]
+
+
+def test_the_rest_of_a_removed_link_is_no_line_of_its_own() -> None:
+    links = {"l1": {"@type": "Link", "href": "https://a.example", "display": {"badge": True}, "rel": "enclosure"}}
+    patch = edited(schedules("Event"), {**EVENT, "links": links}, ("ATTACH;JSID=l1:https://a.example", ""))
+    assert patch == {"links": None}
+
+
+def test_the_rest_of_a_removed_title_is_no_line_of_its_own() -> None:
+    titles = {"t": {"name": "Head", "organizationId": "gone"}, "u": {"name": "Tail"}}
+    patch = edited(cards("4.0"), {**CARD, "titles": titles}, ("TITLE;PROP-ID=t:Head", ""))
+    assert patch == {"titles/t": None}
+
+
+def test_what_is_removed_by_hand_from_a_card_without_a_time_stamp_is_removed() -> None:
+    address = {"components": [{"kind": "locality", "value": "Town"}], "full": "Town", "timeZone": "Europe/Berlin"}
+    patch = edited(cards("3.0"), {**CARD, "addresses": {"a": address}}, ("LABEL:Town", ""), ("TZ:Europe/Berlin", ""))
+    assert patch == {"addresses/a/full": None, "addresses/a/timeZone": None}
+
+
+def test_a_participant_of_another_kind_is_the_same_one() -> None:
+    item = {**EVENT, "participants": {"p": {"@type": "Participant", "calendarAddress": "mailto:a@b.example", "kind": "individual"}}}
+    line = "ATTENDEE;CUTYPE=INDIVIDUAL;JSID=p:mailto:a@b.example"
+    for new in (line.replace("INDIVIDUAL", "RESOURCE"), "ATTENDEE;CUTYPE=RESOURCE:mailto:a@b.example"):
+        assert edited(schedules("Event"), item, (line, new)) == {"participants/p/kind": "resource"}
+
+
+def test_a_uri_that_becomes_a_malformed_data_uri_is_sent() -> None:
+    item = {**CARD, "links": {"l": {"uri": "data:broken"}}}
+    assert edited(cards("4.0"), item, ("URL;PROP-ID=l:data:broken", "URL;PROP-ID=l:data:fixed")) == {"links/l/uri": "data:fixed"}
+
+
+def test_a_task_without_times_keeps_that_it_is_shown_without_time() -> None:
+    codec = schedules("Task")
+    item = {"@type": "Task", "version": "2.0", "uid": "u", "title": "x", "showWithoutTime": True}
+    assert codec.read(codec.write(item))["showWithoutTime"] is True
