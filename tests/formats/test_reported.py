@@ -182,3 +182,29 @@ def test_all_invalid_lines_of_one_name_come_back() -> None:
 def test_the_type_of_a_refresh_interval_is_declared() -> None:
     data = event("DTSTART:20260601").replace(b"PRODID", b"REFRESH-INTERVAL;VALUE=DURATION:P1D\r\nPRODID")
     assert b"REFRESH-INTERVAL;VALUE=DURATION:P1D\r\n" in jscalendar_to_ical(ical_to_jscalendar(data))
+
+
+def test_a_comma_in_a_name_without_quotes_is_part_of_it() -> None:
+    item = schedules("Event").read(
+        event("DTSTART:20260601", "ATTENDEE;CN=Doe, John:mailto:a@b.example", "ATTACH;FILENAME=a,b:http://a")
+    )
+    assert [person["name"] for person in item["participants"].values()] == ["Doe, John"]
+    assert [link["title"] for link in item["links"].values()] == ["a,b"]
+    written = schedules("Event").write(item)
+    assert b'ATTENDEE;CN="Doe, John":mailto:a@b.example' in written
+
+
+def test_an_occurrence_without_start_and_duration_has_those_of_its_series() -> None:
+    """Stalwart writes those whose override changes neither (calcard#26)."""
+    series = event("DTSTART:20060102T120000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY", "SUMMARY:Base")
+    other = (
+        b"BEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Other\r\n"
+        b"RECURRENCE-ID:20060104T120000Z\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    )
+    item = schedules("Event").read(series.replace(b"END:VCALENDAR", other))
+    assert item["recurrenceOverrides"] == {"2006-01-04T12:00:00": {"title": "Other"}}
+
+
+def test_a_place_that_icalendar_cannot_read_is_out_of_its_way() -> None:
+    written = schedules("Event").write(schedules("Event").read(event("DTSTART:20260601", "GEO:0")))
+    assert b"X-JMAPSYNC-UNPARSED:GEO:0\r\n" in written

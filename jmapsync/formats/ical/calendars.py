@@ -110,6 +110,8 @@ def _read_override(component: Component, source: Source, main: Object, series: S
     if isinstance(organizer, str) and component.first("ORGANIZER") is None:
         component.lines.append(Line("ORGANIZER", organizer, {}))  # an override cannot take it away (jscalendarbis, 3.3.4)
     instance, _ = read_entry(component, source, series)
+    if component.first("DTSTART") is None and "duration" not in instance and isinstance(main.get("duration"), str):
+        instance["duration"] = main["duration"]  # Stalwart writes neither of them for an occurrence of the usual length
     at = instance.get("recurrenceId")
     if at is None:
         raise MalformedError("An instance of a series does not say which one it is.")

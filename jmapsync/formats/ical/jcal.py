@@ -136,6 +136,8 @@ def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR091
         return [raw]
     if name == "GEO" and kind == "float":
         numbers = [_number(part) for part in raw.split(";")]
+        if len(numbers) != 2:  # noqa: PLR2004  # RFC 5545, 3.8.1.6
+            return None
         values: list[Any] = [numbers]
     else:
         values = [_READERS[kind](part) for part in (raw.split(",") if name in LISTS else [raw])]

@@ -202,6 +202,11 @@ def extra(line: Line, known: Collection[str] = ()) -> Params:
     return {name: values for name, values in line.params.items() if name not in known and name not in ("VALUE", "JSID")}
 
 
+def whole(values: list[str]) -> str:
+    """Return the text of a parameter with one value, in which programs leave a comma unquoted: `CN=Doe, John`."""
+    return values[0] if len(values) == 1 else ",".join(values)
+
+
 class Writing:
     """A component being written: its lines so far, and the parts of the object that no line can express."""
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.kept import chosen, extra, hashed, is_id, leave_unknown
+from jmapsync.formats.ical.kept import chosen, extra, hashed, is_id, leave_unknown, whole
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_link(reading: Reading, line: Line) -> None:
     if "FMTTYPE" in params:
         link["contentType"] = params["FMTTYPE"][0]
     if _TITLES[line.name] in params:
-        link["title"] = params[_TITLES[line.name]][0]
+        link["title"] = whole(params[_TITLES[line.name]])
     if "SIZE" in params and "SIZE" in _KNOWN[line.name]:
         link["size"] = int(size)
     if line.name == "IMAGE" and "DISPLAY" in params:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical.fields import enum, lowered, write_uri
-from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, is_id, leave_unknown
+from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, is_id, leave_unknown, whole
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
 from jmapsync.formats.ical.places import add_identity, is_made, keep_but_derived
@@ -103,7 +103,7 @@ def _read_texts(person: Object, line: Line) -> set[str]:
     known = set()
     for name, path in TEXTS.items():
         if name in line.params:
-            person.setdefault(path, line.params[name][0])
+            person.setdefault(path, whole(line.params[name]))
             known.add(name)
     return known
 
@@ -123,7 +123,7 @@ def _read_organizer(reading: Reading, line: Line, found: Object, by_address: dic
             found[key] = {"@type": "Participant", "calendarAddress": address}
         person = found[key]
         for name in _read_texts(person, line):
-            if person[TEXTS[name]] != line.params[name][0]:
+            if person[TEXTS[name]] != whole(line.params[name]):
                 params[name] = line.params[name]  # the two lines differ: this one is written as it was
         person.setdefault("roles", {})["owner"] = True
     if params:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, hashed_object, is_id, leave_unknown
+from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, hashed_object, is_id, leave_unknown, whole
 from jmapsync.formats.ical.lines import split_text
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
@@ -261,7 +261,7 @@ def read_conference(reading: Reading, line: Line) -> None:
         return
     place: Object = {"@type": "VirtualLocation", "uri": uri}
     if "LABEL" in line.params:
-        place["name"] = line.params["LABEL"][0]
+        place["name"] = whole(line.params["LABEL"])
     if features := {value.lower(): True for value in line.params.get("FEATURE", ()) if value}:
         place["features"] = features
     places = reading.item.setdefault("virtualLocations", {})

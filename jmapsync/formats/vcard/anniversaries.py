@@ -25,12 +25,13 @@ _VENDOR = re.compile(r"[^\W_][\w.-]*:[^\x00-\x1f\"/~]+\Z")
 _PREFIX = "ANNIVERSARY"
 _ZONED = re.compile(r"\d{4}-?\d\d-?\d\d[Tt ]\d\d(?::?\d\d(?::?\d\d(?:[.,]0+)?)?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)\Z", re.ASCII)
 """A time with its zone: with an offset, or without seconds (RFC 6350, 4.3.4). A Timestamp is in UTC (RFC 9553, 2.8.1)."""
+_TWINS = (APPLE_DATE, "X-ANNIVERSARY")
 _OMIT_YEAR = "x-apple-omit-year"
 
 
 def read_anniversary(reading: Reading, line: Line) -> None:
     """Read a date; text, times without a zone, a day or a month alone are kept as lines (RFC 9555, 2.2.2)."""
-    value = unescape(line.value)
+    value = unescape(line.value).strip(" ;")
     if not value:
         return
     kind = KINDS.get(line.name) or _labelled(reading, line)
@@ -53,6 +54,8 @@ def read_anniversary(reading: Reading, line: Line) -> None:
         entry["vCardParams"] = read_params(kept)
     if line.name == APPLE_DATE:
         reading.mark_converted(line.group)
+    if line.name in _TWINS and entry in reading.card.get("anniversaries", {}).values():
+        return  # sabre/vobject writes the date of a wedding twice
     reading.add(line, "anniversaries", _PREFIX, entry)
 
 

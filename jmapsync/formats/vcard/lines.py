@@ -31,6 +31,13 @@ _ESCAPED_21 = {"\\": "\\\\", ",": "\\,", "\r\n": "\\n", "\r": "\\n", "\n": "\\n"
 _LONGEST_CACHED = 50
 """Characters of a name, its group included, that is worth remembering."""
 _ENCODINGS = frozenset({"7BIT", "8BIT", "QUOTED-PRINTABLE", "BASE64", "B"})
+_TYPES = frozenset(
+    {
+        *("home", "work", "pref", "voice", "fax", "msg", "cell"),
+        *("pager", "bbs", "modem", "car", "isdn", "video", "internet"),
+    }
+)
+"""Values of TYPE that vCard 2.1 has without its name."""
 _KINDS = frozenset({"INLINE", "CONTENT-ID", "CID", "URL"})
 
 
@@ -199,6 +206,8 @@ def _read_params(text: str, params: Params, *, decode: bool) -> None:
             bare = key.upper()
             values = read_values(name.strip(), decode=decode)  # noqa: PLW2901 # vCard 2.1 has values without a name
             key = "encoding" if bare in _ENCODINGS else "value" if bare in _KINDS else "type"
+        if values == [""] and key in _TYPES:
+            values, key = [key], "type"  # noqa: PLW2901 # TEL;CELL=:1 of Nextcloud
         if key in params:
             params[key] += values
         else:

@@ -32,8 +32,7 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
     name: Object = {}
     if structured:
         name.update(_read_n(structured[0], spoken[0] if spoken else None))
-        for line in [*structured[1:], *spoken[1:]]:
-            reading.keep(line)
+        _keep_others(reading, structured[0], [*structured[1:], *spoken[1:]])
     else:
         for line in spoken:
             reading.keep(line)
@@ -45,11 +44,16 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
             _keep_params(name, chosen.params)
             if "components" in name:
                 name["vCardParams"][OF_FULL] = ",".join(sorted(own))
-        for line in given:
-            if line is not chosen:
-                reading.keep(line)
+        _keep_others(reading, chosen, given)
     if name:
         reading.card["name"] = name
+
+
+def _keep_others(reading: Reading, first: Line, lines: list[Line]) -> None:
+    """Keep the lines that say something else than the first."""
+    for line in lines:
+        if line != first:
+            reading.keep(line)
 
 
 def is_derived(line: Line) -> bool:

@@ -36,7 +36,8 @@ def read_property(line: Line) -> list[Any]:
     if line.group:
         params["group"] = line.group
     if kind not in _RECOGNISED:
-        return [name, params, kind, line.value]
+        value = "".join(line.value.split()) if params.get("encoding") == "b" else line.value  # vCard 2.1 is folded at white space
+        return [name, params, kind, value]
     if kind == "uri":
         return [name, params, kind, unescape(line.value)]
     return [name, params, kind, *_texts(line.value)]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 KINDS_OF_CARD = frozenset({"individual", "group", "org", "location", "device", "application"})
 """RFC 9553, 2.1.4."""
 _VENDOR = re.compile(r"[^\W_][\w.-]*:[^\x00-\x1f\"/~]+\Z")
+_FRACTION = re.compile(r"(?<=\d)[.,]\d+", re.ASCII)
+"""The fraction of a second, which no TIMESTAMP has (RFC 6350, 4.3.5)."""
 _VERSIONS = frozenset({"2.1", "3.0", "4.0"})
 _TEXTS = {"UID": "uid", "PRODID": "prodId", "LANGUAGE": "language"}
 _STAMPS = {"CREATED": "created", "REV": "updated"}
@@ -63,7 +65,7 @@ def _read_text(reading: Reading, line: Line) -> None:
 
 def _read_stamp(reading: Reading, line: Line) -> None:
     name = _STAMPS[line.name]
-    stamp = read_stamp(unescape(line.value).strip())
+    stamp = read_stamp(_FRACTION.sub("", unescape(line.value).strip()))
     if stamp is not None and name not in reading.card:
         reading.card[name] = stamp
     elif line.value:
@@ -117,7 +119,7 @@ def read_object(lines: list[Line]) -> Object:
     version = next((line.value.strip() for line in lines if line.name == "VERSION"), "3.0")
     if version not in _VERSIONS:
         raise MalformedError(f"The file is a vCard of version {version[:20]!r}; known are 2.1, 3.0 and 4.0.")
-    found = sort_languages(lines)
+    found = sort_languages(_with_common_groups(lines))
     reading = _read(found, version)
     if found.language and "language" not in reading.card:
         reading.card["language"] = found.language
@@ -129,6 +131,17 @@ def read_object(lines: list[Line]) -> Object:
     if "uid" not in reading.card:
         reading.card["uid"] = _uid_of(lines)
     return reading.card
+
+
+def _with_common_groups(lines: list[Line]) -> list[Line]:
+    """Return the lines with one spelling of each group: its case does not count (RFC 6350, 3.3)."""
+    spellings: dict[str, str] = {}
+    for line in lines:
+        if line.group:
+            spellings.setdefault(line.group.lower(), line.group)
+    if len(spellings) == len({line.group for line in lines if line.group}):
+        return lines
+    return [line._replace(group=spellings[line.group.lower()]) if line.group else line for line in lines]
 
 
 def _read(found: Sorted, version: str) -> Reading:

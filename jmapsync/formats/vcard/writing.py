@@ -171,7 +171,7 @@ def _suits_three(line: Line) -> bool:
     if line.name in _ONCE or "." in line.group:
         return False
     if "encoding" not in line.params:
-        return escape(unescape(line.value)) == line.value
+        return escape(unescape(line.value)).replace("\\;", ";") == line.value.replace("\\;", ";")
     try:
         binascii.a2b_base64(line.value, strict_mode=True)
     except ValueError:

@@ -230,3 +230,46 @@ def test_an_address_of_the_old_form_in_the_new_one_is_not_lost() -> None:
     found = read("ADR:;Suite 5;54321 Oak St;Reston;;;;;;;54321;Oak St;;;;;;", version="4.0")
     kinds = [(part["kind"], part["value"]) for part in found["addresses"]["ADDR-1"]["components"]]
     assert kinds == [("apartment", "Suite 5"), ("locality", "Reston"), ("number", "54321"), ("name", "Oak St")]
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "expected"),
+    [
+        (
+            "2.1",
+            ["EMAIL;INTERNET=:a@b", "TEL;CELL=:1"],
+            {"emails": {"address": "a@b"}, "phones": {"number": "1", "features": {"mobile": True}}},
+        ),
+        ("3.0", ["ITEM1.EMAIL:a@b", "item1.X-ABLabel:Work"], {"emails": {"address": "a@b", "label": "Work"}}),
+        ("3.0", ["BDAY:1990-01-01;"], {"anniversaries": {"kind": "birth", "date": {"year": 1990, "month": 1, "day": 1}}}),
+        (
+            "3.0",
+            ["ITEM1.X-ABDATE:20181206", "ITEM1.X-ABLABEL:_$!<Anniversary>!$_", "X-ANNIVERSARY;VALUE=DATE-AND-OR-TIME:20181206"],
+            {"anniversaries": {"kind": "wedding", "date": {"year": 2018, "month": 12, "day": 6}}},
+        ),
+    ],
+    ids=["types with an equals sign", "a group in another case", "a semicolon after a date", "a wedding twice"],
+)
+def test_faults_of_other_programs_are_understood(version: str, lines: list[str], expected: dict[str, Any]) -> None:
+    found = read(*lines, version=version)
+    assert {name: next(iter(entries.values())) for name, entries in found.items()} == expected
+    assert all(len(entries) == 1 for entries in found.values())
+
+
+def test_a_line_that_is_there_twice_is_kept_once() -> None:
+    twice = ["N:;John;;;", "FN:John"]
+    assert "vCardProps" not in read(*twice, *twice)
+
+
+def test_a_fraction_of_a_second_in_a_time_stamp_is_left_out() -> None:
+    assert read("REV;VALUE=DATE-TIME:2018-08-06T10:46:49,147Z") == {"updated": "2018-08-06T10:46:49Z"}
+
+
+def test_a_line_with_semicolons_stays_a_line_in_3_0() -> None:
+    line = "X-ANDROID-CUSTOM:vnd.android.cursor.item/nickname;Bob;1;;"
+    assert line in lines_of(write_card(card(**read(line))))
+
+
+def test_a_picture_of_outlook_stays_a_line_in_3_0() -> None:
+    found = read("X-MS-CARDPICTURE;TYPE=JPEG;ENCODING=BASE64:\r\n /9j/4AAQ\r\n CACUACcD", version="2.1")
+    assert "X-MS-CARDPICTURE;TYPE=JPEG;ENCODING=b:/9j/4AAQCACUACcD" in lines_of(write_card(card(**found)))
