@@ -54,7 +54,7 @@ def read_anniversary(reading: Reading, line: Line) -> None:
         entry["vCardParams"] = read_params(kept)
     if line.name == APPLE_DATE:
         reading.mark_converted(line.group)
-    if line.name in _TWINS and entry in reading.card.get("anniversaries", {}).values():
+    if line.name in _TWINS and "value" in params and entry in reading.card.get("anniversaries", {}).values():
         return  # sabre/vobject writes the date of a wedding twice
     reading.add(line, "anniversaries", _PREFIX, entry)
 

@@ -244,7 +244,11 @@ def test_an_address_of_the_old_form_in_the_new_one_is_not_lost() -> None:
         ("3.0", ["BDAY:1990-01-01;"], {"anniversaries": {"kind": "birth", "date": {"year": 1990, "month": 1, "day": 1}}}),
         (
             "3.0",
-            ["ITEM1.X-ABDATE:20181206", "ITEM1.X-ABLABEL:_$!<Anniversary>!$_", "X-ANNIVERSARY;VALUE=DATE-AND-OR-TIME:20181206"],
+            [
+                "ITEM1.X-ABDATE;VALUE=DATE-AND-OR-TIME:20181206",
+                "ITEM1.X-ABLABEL:_$!<Anniversary>!$_",
+                "X-ANNIVERSARY;VALUE=DATE-AND-OR-TIME:20181206",
+            ],
             {"anniversaries": {"kind": "wedding", "date": {"year": 2018, "month": 12, "day": 6}}},
         ),
     ],

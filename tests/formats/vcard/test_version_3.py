@@ -355,6 +355,6 @@ def test_nothing_is_written_that_khard_would_take_off_again() -> None:
     assert lines == [
         *("FN:A", "N:;;;;", "NICKNAME:B", "ORG:C", "TITLE:D", "ROLE:E"),
         *("TEL;TYPE=WORK,pref,x-b:+1-555\\;ext=5", "EMAIL;TYPE=WORK,pref,x-b:h@i", "URL:https://f"),
-        *("g.PHOTO;VALUE=uri;TYPE=WORK,pref,x-b;X-A=1:https://j", "NOTE:G", "X-K;X-A=1:a\\;b"),
-        'JSPROP;JSPTR="vCardProps":[["x-k"\\,{}\\,"unknown"\\,"a\\;b"]\\,["x-k"\\,{}\\,"unknown"\\,"a\\,b"]]',
+        *("g.PHOTO;VALUE=uri;TYPE=WORK,pref,x-b;X-A=1:https://j", "NOTE:G", "X-K:a;b", "X-K;X-A=1:a\\;b"),
+        'JSPROP;JSPTR="vCardProps":[["x-k"\\,{}\\,"unknown"\\,"a\\,b"]]',
     ]
