@@ -280,6 +280,8 @@ def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     lines, form, patches = write_entry(item, target, dates=dates if has_whole_days(item, keys) else None, one_line=one_line)
     for at, patch in patches.items():
         instance, _ = instance_of(item, at, patch)
+        if target.keeps and (patch.get("timeZone") or patch.get("endTimeZone")):
+            instance = target.restored(instance)
         own = {name: value for name, value in instance.items() if name != "recurrenceId"}  # which is written as the series begins
         whole = dates if has_whole_days(own, [at] if form.kind == "date" else []) else None
         lines.extend(write_entry(instance, target, dates=whole, recurrence_id=form, one_line=one_line)[0])

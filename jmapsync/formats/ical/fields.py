@@ -127,7 +127,7 @@ def at(local: str) -> datetime:
 
 def shown(moment: datetime) -> str:
     """Return a date-time as a LocalDateTime."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year > 999 else moment.isoformat()[:19]  # noqa: PLR2004  # strftime cuts zeros
+    return moment.isoformat()[:19]
 
 
 def days_between(first: str, last: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.checks import OVERRIDES
 from jmapsync.formats.ical.fields import at, is_local, plus
-from jmapsync.formats.ical.own_zones import occurrences
+from jmapsync.formats.ical.occurrences import occurrences
 from jmapsync.formats.pointer import split
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def with_futures(item: Object) -> Object:
     starts = _starts(overrides) if isinstance(overrides, dict) else []
     if not starts or not isinstance(overrides, dict):
         return item
-    more = {
-        key: patch for key, patch in _derived(overrides, starts, occurrences(item) or []).items() if overrides.get(key) != patch
-    }
+    more = {key: patch for key, patch in _derived(overrides, starts, _times(item)).items() if overrides.get(key) != patch}
     if len(overrides) + len(more) > OVERRIDES:
         return item
     return {**item, "recurrenceOverrides": {**overrides, **more}} if more else item
@@ -40,7 +38,7 @@ def without_futures(item: Object) -> Object:
     starts = _starts(overrides) if isinstance(overrides, dict) else []
     if not starts or not isinstance(overrides, dict):
         return item
-    times = occurrences(item) or []
+    times = _times(item)
     derived, added = _derived(overrides, starts, times), _added(overrides, times)
     if derived.keys() - overrides.keys():
         return {
@@ -52,6 +50,12 @@ def without_futures(item: Object) -> Object:
         **item,
         "recurrenceOverrides": {key: patch for key, patch in kept.items() if patch or key in added or not overrides[key]},
     }
+
+
+def _times(item: Object) -> tuple[str, ...]:
+    """Return the occurrences of the rule; none if they cannot be computed."""
+    found = occurrences(item)
+    return () if found is None else found.locals
 
 
 def _starts(overrides: Object) -> list[str]:
@@ -72,7 +76,7 @@ def _range(patch: Patch) -> str:
     return ""
 
 
-def _derived(overrides: Object, starts: list[str], times: list[str]) -> dict[str, Patch]:
+def _derived(overrides: Object, starts: list[str], times: tuple[str, ...]) -> dict[str, Patch]:
     """Return the patches of the later occurrences without one of their own, until the next override of this kind, by time.
 
     `times` are the occurrences of the rule.
@@ -90,7 +94,7 @@ def _derived(overrides: Object, starts: list[str], times: list[str]) -> dict[str
     return found
 
 
-def _added(overrides: Object, times: list[str]) -> set[str]:
+def _added(overrides: Object, times: tuple[str, ...]) -> set[str]:
     """Return the occurrences that are not of the rule."""
     return {key for key in overrides if is_local(key)}.difference(times)
 

@@ -18,7 +18,7 @@ from jmapsync.formats.ical.zones import UTC_ZONE, is_own, is_zone, moved, zone_o
 from jmapsync.formats.objects import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Component
@@ -223,9 +223,8 @@ class Target:
         for item in objects if self.keeps else ():
             uid = str(item.get("uid"))
             self._years[uid] = min(year_of(item), self._years.get(uid, HORIZON))
-            for held in (item, *_patches(item)):
-                zones = (held.get(name) for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone"))
-                self._named.update(zone for zone in zones if isinstance(zone, str))
+        if self.keeps:
+            self._named = self._names(objects)
 
     def _read(self, item: Object) -> None:
         kept = item.get("iCalendar")
@@ -239,6 +238,18 @@ class Target:
                 self._kept[tzid] = lines
                 self._texts[tzid] = text = "\n".join(lines)
                 self._clock.check_zone(text)
+
+    def _names(self, objects: list[Object]) -> set[str]:
+        """Return the zones that the objects name; not one whose VTIMEZONE in the file differs, if all its times are restored there.
+
+        The zone nearest to such a VTIMEZONE is mostly the one that it is named after.
+        """
+        named = set(_zones_of(objects))
+        other = {tzid for tzid in self._texts if tzid in named and is_zone(tzid)}
+        if not other:
+            return named
+        own = set(_zones_of(restored(item, self._texts, self._years[str(item.get("uid"))]) for item in objects))
+        return named if own & other else own
 
     def begin(self, item: Object) -> None:
         """Set the object that is written next."""
@@ -281,6 +292,14 @@ class Target:
         return lines
 
 
+def _zones_of(objects: Iterable[Object]) -> Iterator[str]:
+    for item in objects:
+        for held in (item, *_patches(item)):
+            for name in ("timeZone", "endTimeZone", "recurrenceIdTimeZone"):
+                if isinstance(zone := held.get(name), str):
+                    yield zone
+
+
 def _patches(item: Object) -> list[Object]:
     overrides = item.get("recurrenceOverrides")
     return [patch for patch in overrides.values() if isinstance(patch, dict)] if isinstance(overrides, dict) else []
@@ -314,12 +333,11 @@ class Form(NamedTuple):
 def form_of(zone: object, writing: Writing, path: str, names: tuple[str, ...], target: Target) -> Form:
     """Return the form of a date-time in a zone, with the TZID recorded for the line that it came from."""
     name = zone if isinstance(zone, str) else None
-    if name == UTC_ZONE:
-        return Form("utc", name, None)
     if name is not None and is_own(name):
         return Form("local", name, tzid_of(name))
     params: Any = writing.noted(path, *names).get("parameters")
-    return Form("local", name, target.tzid(name, params.get("tzid") if isinstance(params, dict) else None))
+    tzid = target.tzid(name, params.get("tzid") if isinstance(params, dict) else None)
+    return Form("utc", name, None) if name == UTC_ZONE == tzid else Form("local", name, tzid)
 
 
 def as_of(moment: Moment, zone: str | None, *, whole_days: bool, time: str = MIDNIGHT) -> str | None:

@@ -33,6 +33,8 @@ _OFFSET = re.compile(r"([+-]?)(\d\d)(\d\d)(\d\d)?", re.ASCII)
 _ORDINAL = re.compile(r"([+-]?[1-5])(MO|TU|WE|TH|FR|SA|SU)")
 _LAST_DAY: Final = 31
 _TOO_MANY: Final = 10_000
+_FIRST: Final = (2 - _EPOCH) * DAY
+_LAST: Final = (date.max.toordinal() - 1 - _EPOCH) * DAY
 
 
 class Yearly(NamedTuple):
@@ -110,8 +112,9 @@ class Rules:
                 if local is not None and local > rule.first:
                     found.append((local - each.before, each.after, each.before))
         found.sort(key=lambda change: change[0])
-        self._times = [change[0] for change in found]
-        self._offsets = [found[0][2], *(change[1] for change in found)]
+        after = {change[0]: change[1] for change in found}  # of several at one instant the last
+        self._times = list(after)
+        self._offsets = [found[0][2], *after.values()]
         self._first, self._last = first, last
 
     def _cover(self, first: int, last: int) -> None:
@@ -127,15 +130,15 @@ class Rules:
     def to_instant(self, local: int) -> int:
         """Return the instant of a local time: the earlier of two, and in a gap that of the offset before it (RFC 5545, 3.3.5)."""
         self._cover(local, local)
-        earlier, later = self.offset(local - DAY), self.offset(local + DAY)
-        fits = sorted(local - offset for offset in {earlier, later} if self.offset(local - offset) == offset)
+        place, stop = bisect_right(self._times, local - DAY), bisect_right(self._times, local + DAY)
+        near = self._offsets[place : stop + 1]
+        if len(near) == 1:
+            return local - near[0]
+        fits = [local - offset for offset in near if self.offset(local - offset) == offset]
         if fits:
-            return fits[0]
-        place = bisect_right(self._times, local - DAY)
-        for each in self._offsets[place : bisect_right(self._times, local + DAY) + 1]:
-            if self.offset(local - each) == each:
-                return local - each
-        return local - earlier
+            return min(fits)
+        passed = [before for time, before in zip(self._times[place:stop], near, strict=False) if local - before >= time]
+        return local - (passed[-1] if passed else near[0])
 
     def window(self, begin: int, end: int) -> Window:
         """Return the offsets between two instants."""
@@ -144,8 +147,6 @@ class Rules:
         offset = first = self._offsets[place]
         changes: list[tuple[int, int]] = []
         for number in range(place, stop):
-            if number + 1 < stop and self._times[number + 1] == self._times[number]:
-                continue
             if self._offsets[number + 1] != offset:
                 offset = self._offsets[number + 1]
                 changes.append((self._times[number], offset))
@@ -335,8 +336,8 @@ def _decade(zone: ZoneInfo, number: int) -> tuple[tuple[int, int], ...]:
 
 
 def zone_offset(zone: ZoneInfo, instant: int) -> int:
-    """Return the offset of an IANA zone at an instant."""
-    moment = datetime.fromtimestamp(instant, zone)
+    """Return the offset of an IANA zone at an instant, within the years that have local times everywhere."""
+    moment = datetime.fromtimestamp(min(max(instant, _FIRST), _LAST), zone)
     offset = moment.utcoffset()
     return 0 if offset is None else offset.days * DAY + offset.seconds
 

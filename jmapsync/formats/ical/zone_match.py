@@ -67,17 +67,20 @@ def zone_of_rules(tzid: str, text: str, year: int) -> str | None:
     zone = rules_of(text)
     if zone is None:
         return None
-    begin, end = _instant(year), _instant(max(HORIZON, year + _YEARS_AHEAD) + 1)
+    begin, end = _instant(year) - 2 * DAY, _instant(max(HORIZON, year + _YEARS_AHEAD) + 1)
     named = hints(tzid, text)
     return _named(zone.rules, named, begin, end) or (None if named else _unnamed(zone.rules, begin, end))
 
 
 def zone_of_span(tzid: str, text: str, begin: int, end: int) -> str | None:
-    """Return the IANA zone of a VTIMEZONE from one instant to another; None if no zone has its offsets."""
+    """Return the IANA zone of a VTIMEZONE from one instant to another; None if no zone has its offsets.
+
+    A day before is compared too: after a change then, the first local times mean other instants.
+    """
     zone = rules_of(text)
     if zone is None:
         return None
-    later = max(end, _instant(HORIZON + 1))
+    begin, later = begin - DAY, max(end, _instant(HORIZON + 1))
     return (
         _named(zone.rules, hints(tzid, text), begin, end)
         or _unnamed(zone.rules, begin, later)

@@ -1,4 +1,4 @@
-"""Convert events in random VTIMEZONEs: `python -m tests.formats.ical.random_zones [CASES] [SEED]` (100,000 cases, seed 1).
+"""Convert events in random VTIMEZONEs: `python -m tests.formats.ical.random_zones [CASES] [SEED] [FIRST]` (100,000, 1, 0).
 
 Each VTIMEZONE is made of a zone of the tz database and renamed: to nonsense, to a Windows name, or to the name of another zone.
 The instants of all occurrences within 50 years must be those of the zone it was made of, in the object, and after it was written
@@ -21,7 +21,7 @@ from tzlocal.windows_tz import win_tz
 from jmapsync.formats.contentline import escape
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import zone_changes, zone_offset
-from jmapsync.formats.ical.own_zones import occurrences
+from jmapsync.formats.ical.occurrences import occurrences
 from jmapsync.formats.ical.vtimezones import vtimezone
 
 if TYPE_CHECKING:
@@ -121,13 +121,17 @@ def event(chance: random.Random) -> tuple[str, int, list[str]]:
 
 def instants(item: dict[str, Any], zone: str | None = None) -> list[datetime]:
     """Return the instants of the occurrences within 50 years, in the zone of the object or in another."""
-    info = ZoneInfo(zone or item["timeZone"])
     overrides = {} if zone else item.get("recurrenceOverrides", {})
-    times = occurrences(item) if item.get("recurrenceRule") else [item["start"]]
-    assert times is not None
+    series = occurrences(item)
+    assert series is not None
     last = f"{int(item['start'][:4]) + YEARS:04}"
-    found = (overrides.get(local, {}).get("start", local) for local in times if local < last)
-    return [datetime.fromisoformat(local).replace(tzinfo=info).astimezone(UTC) for local in found]
+    found: list[datetime] = []
+    for key in series.locals or (item["start"],):
+        if key < last:
+            patch = overrides.get(key, {})
+            info = ZoneInfo(zone or patch.get("timeZone", item["timeZone"]))
+            found.append(datetime.fromisoformat(patch.get("start", key)).replace(tzinfo=info).astimezone(UTC))
+    return found
 
 
 def expected(zone: str, lines: list[str]) -> list[datetime]:
@@ -139,9 +143,9 @@ def expected(zone: str, lines: list[str]) -> list[datetime]:
     return instants(read_calendar("\r\n".join(plain).encode())[0], zone)
 
 
-def problems(cases: int, seed: int) -> Iterator[str]:
-    """Yield a description of each case that is wrong."""
-    for number in range(cases):
+def problems(cases: int, seed: int, first: int = 0) -> Iterator[str]:
+    """Yield a description of each case that is wrong, of those from a number on."""
+    for number in range(first, first + cases):
         chance = random.Random(f"{seed} {number}")
         zone, _, lines = event(chance)
         data = "\r\n".join(lines).encode()
@@ -154,9 +158,9 @@ def problems(cases: int, seed: int) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    cases, seed = (int(value) for value in (*arguments, *("100000", "1")[len(arguments) :]))
+    cases, seed, first = (int(value) for value in (*arguments, *("100000", "1", "0")[len(arguments) :]))
     wrong = 0
-    for problem in problems(cases, seed):
+    for problem in problems(cases, seed, first):
         wrong += 1
         print(problem)
     print(f"{cases} cases, {wrong} wrong")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,12 +15,17 @@ from tzlocal.windows_tz import win_tz
 from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.observances import DAY, rules_of, seconds, zone_changes, zone_offset
+from jmapsync.formats.ical.occurrences import occurrences
 from jmapsync.formats.ical.vtimezones import vtimezone
 from jmapsync.formats.ical.windows import _NAMES, _OTHER_KEYS, zone_of_windows
 from jmapsync.formats.ical.zone_match import zone_of_rules
 from jmapsync.formats.ical.zones import zone_of_name
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.streams import converted
 from tests.formats.ical.random_zones import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 US = ["FREQ=YEARLY;BYDAY=1SU;BYMONTH=11", "FREQ=YEARLY;BYDAY=2SU;BYMONTH=3"]
 OLD_US = ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10", "FREQ=YEARLY;BYDAY=1SU;BYMONTH=4"]
@@ -379,3 +384,145 @@ def test_a_name_beside_rules_that_end_for_good_does_not_decide() -> None:
     item = one("DTSTART;TZID=America/Cordoba:20050303T061500", "RRULE:FREQ=MONTHLY;INTERVAL=3", zones=[*lines, "END:VTIMEZONE"])
     december = datetime(2008, 12, 3, 6, 15, tzinfo=ZoneInfo(item["timeZone"]))
     assert december.utcoffset() == timedelta(hours=-3)
+
+
+class TestInstantsWithoutALocalTime:
+    """The nearest zone may repeat or skip an hour that the zone of the file does not."""
+
+    LATE = zone("Late", "-0500", "-0400", ["FREQ=YEARLY;BYDAY=1MO;BYMONTH=11", US[1]])
+    """New York, where summer time ends on a Monday: in 2026 a day later."""
+    START = ("DTSTART;TZID=Late:20261030T023000", "RRULE:FREQ=DAILY;COUNT=5")
+
+    def test_an_occurrence_in_the_second_of_two_equal_hours_is_given_in_utc(self) -> None:
+        data = file(*self.START, zones=self.LATE)
+        items = read_calendar(data)
+        assert items[0]["timeZone"] == "America/New_York"
+        assert items[0]["recurrenceOverrides"] == {"2026-11-01T02:30:00": {"start": "2026-11-01T06:30:00", "timeZone": "Etc/UTC"}}
+        text = write_calendar(items)
+        assert text.count(b"BEGIN:VEVENT") == 1
+        assert b"DTSTART;TZID=Late:20261030T023000\r\n" in text
+        assert read_calendar(text) == items
+
+    def test_so_is_an_override_and_an_occurrence_more_and_their_lines_come_back(self) -> None:
+        moved = ("RECURRENCE-ID;TZID=Late:20261031T023000", "DTSTART;TZID=Late:20261101T021500")
+        more = ("BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", *moved, "END:VEVENT")
+        excluded = "EXDATE:20261101T063000Z"  # of the zone of the file: 02:30
+        items = read_calendar(file(*self.START, excluded, "RDATE;TZID=Late:20261101T020000", zones=self.LATE, more=more))
+        assert items[0]["recurrenceOverrides"] == {
+            "2026-10-31T02:30:00": {"start": "2026-11-01T06:15:00", "timeZone": "Etc/UTC"},
+            "2026-11-01T02:00:00": {"start": "2026-11-01T06:00:00", "timeZone": "Etc/UTC"},
+            "2026-11-01T02:30:00": {"excluded": True},
+        }
+        text = write_calendar(items)
+        assert all(line.encode() in text for line in (*moved, "RDATE;TZID=Late:20261101T020000"))
+        assert read_calendar(text) == items
+
+    def test_an_override_that_the_file_has_in_utc_stays_one(self) -> None:
+        moved = ("RECURRENCE-ID;TZID=Late:20261031T023000", "DTSTART:20261031T120000Z")
+        items = read_calendar(
+            file(*self.START, zones=self.LATE, more=("BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", *moved, "END:VEVENT"))
+        )
+        text = write_calendar(items)
+        assert b"DTSTART:20261031T120000Z\r\n" in text
+        assert text.count(b"BEGIN:VEVENT") == 2
+        assert read_calendar(text) == items
+
+    def test_a_task_is_due_at_the_same_instant(self) -> None:
+        start, due = "DTSTART;TZID=Late:20261030T020000", "DUE;TZID=Late:20261030T023000"
+        data = file(start, due, "RRULE:FREQ=DAILY;COUNT=5", zones=self.LATE).replace(b"VEVENT", b"VTODO")
+        items = read_calendar(data)
+        assert items[0]["recurrenceOverrides"] == {
+            "2026-11-01T02:00:00": {"start": "2026-11-01T06:00:00", "due": "2026-11-01T06:30:00", "timeZone": "Etc/UTC"}
+        }
+        assert due.encode() in write_calendar(items)
+        assert read_calendar(write_calendar(items)) == items
+
+    @pytest.mark.parametrize(("start", "expected"), [("20261101T013000", "05:30"), ("20261101T023000", "06:30")])
+    def test_a_zone_of_the_same_offsets_that_changed_an_hour_before_does_not_serve(self, start: str, expected: str) -> None:
+        """The database has no zone with this change, so the span of the event decides: New York has the offset after it."""
+        item = one(f"DTSTART;TZID=Mine:{start}", "DURATION:PT10M", zones=fixed("Mine", "-0400"))
+        assert instant(item) == f"2026-11-01T{expected}Z"
+        later = one(
+            "DTSTART;TZID=Eastern Standard Time:20261101T013000", "DURATION:PT10M", zones=fixed("Eastern Standard Time", "-0500")
+        )
+        assert instant(later) == "2026-11-01T06:30Z"
+
+    def test_a_day_ends_when_it_ends_in_the_zone_of_the_file(self) -> None:
+        single = read_calendar(file("DTSTART;TZID=Late:20261101T120000", "DURATION:P1D", zones=self.LATE))
+        assert (single[0]["timeZone"], single[0]["start"], single[0]["duration"]) == ("Etc/UTC", "2026-11-01T16:00:00", "PT25H")
+        assert b"DURATION:P1D\r\n" in write_calendar(single)
+        assert read_calendar(write_calendar(single)) == single
+        items = read_calendar(
+            file("DTSTART;TZID=Late:20261030T120000", "DURATION:P1D", "RRULE:FREQ=DAILY;COUNT=4", zones=self.LATE)
+        )
+        assert items[0]["duration"] == "P1D"
+        assert items[0]["recurrenceOverrides"] == {
+            "2026-10-31T12:00:00": {"duration": "PT24H"},
+            "2026-11-01T12:00:00": {"start": "2026-11-01T11:00:00", "duration": "PT25H"},
+        }
+        text = write_calendar(items)
+        assert text.count(b"BEGIN:VEVENT") == 1
+        assert b"DURATION:P1D\r\n" in text
+        assert read_calendar(text) == items
+
+
+class TestTheTextOfZones:
+    def test_an_override_and_an_end_in_another_zone_of_the_file_keep_their_lines(self) -> None:
+        """The zones of Odd and Half are in the database only for the days of the event."""
+        zones = [*zone("Half", "-0500", "-0400", ["FREQ=YEARLY;BYDAY=1MO;BYMONTH=11", US[1]]), *fixed("Odd", "+0307")]
+        start = ("DTSTART;TZID=Odd:20260901T120000", "DTEND;TZID=Half:20260901T060000", "RRULE:FREQ=DAILY;COUNT=3")
+        moved = ("RECURRENCE-ID;TZID=Odd:20260902T120000", "DTSTART;TZID=Half:20260902T050000")
+        more = ("BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", *moved, "END:VEVENT")
+        items = read_calendar(file(*start, zones=zones, more=more))
+        text = write_calendar(items)
+        assert [line for line in (*start, *moved) if f"{line}\r\n".encode() not in text] == []
+        assert read_calendar(text) == items
+
+    def test_a_zone_with_other_rules_than_the_database_has_under_its_name_is_written_as_it_was(self) -> None:
+        zones = zone("America/New_York", "-0500", "-0400", OLD_US)
+        items = read_calendar(file("DTSTART;TZID=America/New_York:20260920T120000", "RRULE:FREQ=WEEKLY;COUNT=20", zones=zones))
+        assert items[0]["timeZone"] == "America/New_York"
+        assert items[0]["recurrenceOverrides"] == {"2026-10-25T12:00:00": {"start": "2026-10-25T13:00:00"}}
+        text = write_calendar(items)
+        assert f"RRULE:{OLD_US[0]}\r\n".encode() in text
+        assert text.count(b"BEGIN:VEVENT") == 1
+        assert read_calendar(text) == items
+
+    def test_a_zone_that_is_utc_under_another_name_is_written_under_that_name(self) -> None:
+        items = read_calendar(file("DTSTART;TZID=Ours:20260920T120000", "RRULE:FREQ=DAILY;COUNT=2", zones=fixed("Ours", "+0000")))
+        assert items[0]["timeZone"] == "Etc/UTC"
+        text = write_calendar(items)
+        assert b"DTSTART;TZID=Ours:20260920T120000\r\n" in text
+        assert read_calendar(text) == items
+
+
+def test_a_rule_of_far_too_many_occurrences_is_refused_after_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[datetime] = []
+
+    def counted(rule: str, **given: datetime) -> Iterator[datetime]:
+        for moment in rrulestr(rule, **given):
+            computed.append(moment)
+            yield moment
+
+    monkeypatch.setattr("dateutil.rrule.rrulestr", counted)
+    start, zones = "DTSTART;TZID=Odd:19970902T090000", fixed("Odd", "+0307")
+    with pytest.raises(MalformedError, match="cannot be computed"):
+        one(start, "RRULE:FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11", zones=zones)
+    assert len(computed) < 3000
+    assert one(start, "RRULE:FREQ=MINUTELY;INTERVAL=15;BYMONTH=9;BYMONTHDAY=2;COUNT=200", zones=zones)["timeZone"] == "Etc/UTC"
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 1),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", 11),
+        ("FREQ=MINUTELY;INTERVAL=4;BYMONTH=9;BYMONTHDAY=2", 225 + 40 * 360),
+        ("FREQ=SECONDLY;BYHOUR=9;BYMINUTE=0;BYSECOND=0", None),
+        ("FREQ=MINUTELY;BYHOUR=9;BYMONTH=2;BYMONTHDAY=30", None),
+    ],
+)
+def test_rules_that_occur_rarely_or_never_are_computed_in_bounded_time(rule: str, count: int | None) -> None:
+    item = one("DTSTART:19970902T090000", f"RRULE:{rule}")
+    found = occurrences(item)
+    assert (None if found is None else len(found.locals)) == count
