@@ -258,6 +258,8 @@ class LegalServer:
         words = [] if dialect.refusals == NO_MORE and dialect.limits.max_mailbox_depth is None else list(REASONS)
         if dialect.limits.max_size_upload < USUAL_UPLOAD or dialect.refusals.largest_email is not None:
             words = [*words, "it is larger than the server takes"]
+        if dialect.set_errors == "james" and dialect.limits.max_mailbox_depth is not None:
+            words = [*words, "the server refused it: serverFail"]  # it says so of any parent that it does not take
         # James says no more of most refusals than that the arguments are invalid.
         denial = "invalidArguments" if dialect.set_errors == "james" else "forbidden"
         return words if dialect.refusals.top_level else [*words, f"the server refused it: {denial}"]

@@ -78,3 +78,17 @@ def test_a_list_that_could_not_be_completed_for_now_is_listed_again(dialect: str
         mirror.sync()
         assert_converges(server.account, mirror)
         assert (mirror.root / "Empty" / "cur").is_dir()
+
+
+def test_a_list_that_is_not_proven_whole_is_named_and_read_again(tmp_path: Path) -> None:
+    with DemoServer(dialect="stalwart") as server:
+        server.limits.max_objects_in_get = 10
+        fill(server, 5)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        first = list(server.account.mailboxes)[:3]
+        server.faults.rewrite_result.arm(lambda result: result | {"ids": first, "position": 0}, only={"Mailbox/query"})
+        report = mirror.sync()
+        assert [(one.item, "may be missing here" in one.why) for one in report.problems] == [("the list of mailboxes", True)]
+        server.faults.clear()
+        mirror.sync()
+        assert_converges(server.account, mirror)

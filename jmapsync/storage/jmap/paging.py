@@ -36,6 +36,7 @@ ENDLESS = "the server's list does not end"
 STUCK = "the server's list does not move on from page to page"
 CHANGING = "the server's list changes faster than it can be read"
 ONE_BY_ONE = "the server lists one id at a time"
+NARROWED = "the server lowers its limit to one id while it is asked for a list"
 
 
 class Page(Struct, frozen=True):
@@ -120,6 +121,8 @@ class Walk(Struct):
             self.ended = True
         elif self._pages >= MOST_PAGES:
             self._give_up(ENDLESS)
+        elif page.limit == 1 and self._longest > 1:
+            self._give_up(NARROWED)  # such pages cannot overlap
         elif not page.ids and (self.position == 0 or one_by_one):
             self.ended = True
             self.why = self.why or (ONE_BY_ONE if len(self.ids) > 1 and self.position else "")
@@ -168,10 +171,10 @@ async def walk_through(ask: Callable[[int], Awaitable[Page]], first: Page | None
     """
     walk = await _pass(ask, first)
     for _ in range(PASSES):
-        if walk.why != ONE_BY_ONE:
+        if walk.why not in {ONE_BY_ONE, NARROWED}:
             break
         before, walk = walk, await _pass(ask, None)
-        if walk.why == ONE_BY_ONE and list(walk.ids) == list(before.ids):
+        if walk.why == before.why == ONE_BY_ONE and list(walk.ids) == list(before.ids):
             walk.why = ""
     return walk
 

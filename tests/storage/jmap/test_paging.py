@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 
 import msgspec
@@ -9,7 +11,18 @@ import pytest
 
 from jmapsync.jmap.wire import Call, decode_response
 from jmapsync.storage.jmap import paging
-from jmapsync.storage.jmap.paging import CHANGING, ENDLESS, NO_IDS, ONE_BY_ONE, STUCK, WRONG_IDS, Page, Walk, read_page
+from jmapsync.storage.jmap.paging import (
+    CHANGING,
+    ENDLESS,
+    NO_IDS,
+    ONE_BY_ONE,
+    STUCK,
+    WRONG_IDS,
+    Page,
+    Walk,
+    read_page,
+    walk_through,
+)
 
 
 def page_of(answer: object) -> Page:
@@ -109,3 +122,15 @@ def test_a_limit_that_a_server_lowers_to_one_on_the_way_is_no_end() -> None:
     walk.take(paging.Page(["a", "b"], position=0, limit=2))
     walk.take(paging.Page(["b"], position=1, limit=1))
     assert not walk.whole
+
+
+@pytest.mark.parametrize("limits", [(2, 2, 1), (5, 1), (3, 1, 4), (1, 3), (4, 1, 3, 1)], ids=str)
+def test_a_list_whose_limit_moves_to_one_id_and_back_is_listed_whole(limits: tuple[int, ...]) -> None:
+    ids, asked = [f"e{number}" for number in range(9)], itertools.count()
+
+    async def ask(position: int) -> Page:
+        limit = limits[min(next(asked), len(limits) - 1)]
+        return Page(ids[position : position + limit], position=position, limit=limit)
+
+    walk = asyncio.run(walk_through(ask))
+    assert (walk.whole, list(walk.ids)) == (True, ids)

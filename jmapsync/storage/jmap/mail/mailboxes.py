@@ -35,7 +35,7 @@ _KEPT = {
     "mailboxHasEmail": "the mailbox still holds mail on the server; it stays",
     "mailboxHasChild": "the mailbox still has mailboxes below it on the server; it stays",
 }
-NAMELESS = "the list of mailboxes"
+LIST = "the list of mailboxes"
 
 
 class Mailboxes(Struct):
@@ -54,6 +54,8 @@ class Mailboxes(Struct):
     """How many cannot be read, not even their ids."""
     whole: bool = False
     """Whether all were asked for, and nothing was left out."""
+    cut: str = ""
+    """Why there may be more than the server lists, where all were asked for; or nothing."""
 
     def take(self, answer: Listed[Mailbox]) -> None:
         """Add what an answer holds."""
@@ -82,10 +84,12 @@ class Mailboxes(Struct):
         """Return the mailboxes as they were seen."""
         problems = [Trouble(f"mailbox {ref}", why, ref) for ref, why in (self.unread | self.flawed).items()]
         if self.nameless:
-            problems.append(Trouble(NAMELESS, "the server gives a mailbox without an id"))
+            problems.append(Trouble(LIST, "the server gives a mailbox without an id"))
+        elif self.cut:
+            problems.append(Trouble(LIST, f"{self.cut}; one that nothing is in may be missing here"))
         return FolderPage(
             folders=list(self.folders.values()),
-            whole=self.whole and not self.nameless,
+            whole=self.whole and not self.nameless and not self.cut,
             unread=set(self.unread),
             problems=problems,
         )
@@ -173,11 +177,12 @@ class MailboxReader:
             if refused is not None:
                 raise refused from error
             # James asks for a role. A list of another length than such a limit was not cut by it.
-            found.whole = len(found.folders) not in {SILENTLY_CUT, limit}
+            if (count := len(found.folders)) in {SILENTLY_CUT, limit}:
+                found.cut = f"the server gives {count:,} mailboxes, and lists no more at once"
             return
         listed_ids = walk.ids.keys() | walk.strays
         await self._ask(found, listed_ids - found.folders.keys() - found.unread.keys())
-        found.whole = walk.whole
+        found.cut = walk.why
 
 
 class MailboxSetter:
