@@ -120,6 +120,7 @@ class RoundPlan(Struct):
         present: Present | None = None
         for page in ledger.plan.pages(step):
             records = ledger.records([row.key for row in page])
+            waiting: list[int] = []
             followed = self._followed([row.change for row in page if row.change is not None and row.change.then], records, step)
             for row in page:
                 change = followed.get(row.key, row.change)
@@ -132,8 +133,12 @@ class RoundPlan(Struct):
                 if self.containers.due and not self.channel.options.dry and any(order.added_homes for order in change.orders):
                     present = present or self._present_now()
                     if not all(order.added_homes <= present.of(order.side) for order in change.orders):
-                        continue  # its container was not made, and is named; it waits for it
+                        waiting.append(change.key)  # its container was not made, and is named
+                        continue
                 yield Work(change, record)
+            if waiting:
+                with ledger.transaction():
+                    self.channel.quarantine.release(waiting)  # what was named earlier is no longer why they are not sent
 
     def _followed(self, changes: list[Change], records: dict[int, Record], step: Step) -> dict[int, Change | None]:
         """Return what follows now that changes were written, by key; None where that is not what was foreseen and judged."""

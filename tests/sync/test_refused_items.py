@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import CYRUS_312, DemoServer
+from jmapsync.demo import CYRUS_312, DemoServer, SetError
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -62,6 +62,21 @@ class TestAFolderThatIsRefused:
         assert [problem.item for problem in strict.sync().problems] == ["x%2Fy"]
         (strict.root / "x%2Fy").rename(strict.root / "Foo")
         assert_converges(cyrus.account, strict)
+
+    def test_is_why_its_mail_waits_whatever_it_waited_for_before(self, server: DemoServer, mirror: Mirror) -> None:
+        server.account.create_mailbox("Work")
+        mirror.sync()
+        mirror.drop("Work", LETTER)
+        server.faults.set_error.arm(SetError("rateLimit"), only={"Email/import"})
+        assert ["rateLimit" in problem.why for problem in mirror.sync().problems] == [True]
+        server.faults.set_error.arm(SetError("forbidden"), only={"Mailbox/set", "Email/import"})
+        server.account.destroy_mailbox("Work")
+        for _ in range(2):
+            assert [(problem.item, "forbidden" in problem.why) for problem in mirror.sync().problems] == [("Work", True)]
+        server.faults.clear()
+        mirror.sync(full=True)
+        assert_converges(server.account, mirror)
+        assert len(server.account.emails) == 1
 
 
 def test_a_flag_that_was_refused_is_no_problem_any_more_once_it_is_taken_back(server: DemoServer, mirror: Mirror) -> None:
