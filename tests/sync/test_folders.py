@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.kit.mirror import assert_converges
 
 if TYPE_CHECKING:
@@ -22,6 +24,22 @@ def test_mailboxes_that_swapped_their_names_there_end_with_plain_names(server: D
     assert_converges(account, mirror)
     assert [file.read_bytes().splitlines()[0] for file in mirror.files("Lists")] == [b"Subject: Work"]
     assert mirror.folder("Work/python").is_dir()
+
+
+@pytest.mark.parametrize("removed", ["Lists", "Work"])
+def test_names_swapped_there_of_which_one_was_removed_here_are_plain_after_one_run(
+    server: DemoServer, mirror: Mirror, removed: str
+) -> None:
+    account = server.account
+    for path in ("Lists", "Work"):
+        account.create_mailbox(path)
+    assert_converges(account, mirror)
+    shutil.rmtree(mirror.folder(removed))
+    for old, new in (("Work", "between"), ("Lists", "Work"), ("between", "Lists")):
+        account.rename_mailbox(old, new)
+    mirror.sync()
+    assert [path.name for path in mirror.root.iterdir() if "%~" in path.name] == []
+    assert_converges(account, mirror)
 
 
 def test_a_ring_of_three(server: DemoServer, mirror: Mirror) -> None:

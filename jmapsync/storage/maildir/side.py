@@ -228,9 +228,11 @@ class MaildirSide:
                 return Stale(key, "nothing says how it is called")
             parent = next(iter(order.homes), None)
             path = self.tree.place_for(key, named.body, role, parent, str(job.ref or key))
+            before = self.tree.paths.get(key, path)
             if order.verb is Verb.CREATE:
                 self.tree.make(key, path, job.ref or "", durable=durable)
                 moved = self._rows([key])
+                moved += self._shed_marks(known, but=key) if before != path else []
             else:
                 moved = self._rows(self.tree.move(key, path))
                 moved += self._shed_marks(known, but=key)
