@@ -407,6 +407,35 @@ def test_a_draft_that_somebody_took_away_is_not_sent(office: Office) -> None:
     assert office.server.account.sent == []
 
 
+@pytest.mark.parametrize("keywords", [("$draft",), ()], ids=["a draft", "received"])
+def test_a_draft_that_was_moved_is_drafted_anew_where_an_email_is_in_one_mailbox(tmp_path: Path, keywords: tuple[str, ...]) -> None:
+    """Somebody moved it after the process died; what the user has elsewhere, and is no draft, stays there."""
+    limits = dataclasses.replace(RFC.limits, max_mailboxes_per_email=1)
+    with DemoServer(dialect=dataclasses.replace(RFC, limits=limits)) as server:
+        office = Office(server, tmp_path)
+        email = server.account.deliver(HEADER + BODY, ["Archive"], keywords)
+        office.add()
+        [reported] = office.send()
+        if keywords:
+            server.account.set_keyword(email, "$seen")
+            office.assert_sent_once()
+        else:
+            assert (reported.fate, reported.waiting.held, "tooManyMailboxes" in reported.why) == (Fate.REFUSED, True, True)
+            assert [office.homes(one) for one in office.emails] == [{"Archive"}]
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_same_bytes_are_sent_again_wherever_they_lie_among_sent_mail(tmp_path: Path, *, single: bool) -> None:
+    limits = dataclasses.replace(RFC.limits, max_mailboxes_per_email=1 if single else None)
+    with DemoServer(dialect=dataclasses.replace(RFC, limits=limits)) as server:
+        office = Office(server, tmp_path)
+        for count in (1, 2):
+            office.add()
+            office.send()
+            assert len(server.account.sent) == count
+        assert [(office.homes(one), set(one.keywords)) for one in office.emails] == [({"Sent"}, {"$seen"})]
+
+
 def test_a_refused_password_leaves_everything_as_it_is(office: Office) -> None:
     office.add()
     office.server.faults.answer.arm(Answer(401), only=["EmailSubmission/set"])

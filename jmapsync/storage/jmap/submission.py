@@ -251,12 +251,24 @@ class Post:
         (await self._call([call])).get(call)
 
     async def _revive(self, desk: Desk, email_id: str) -> str:
-        """Make a draft of a message that the server holds already (Cyrus: equal content is one email)."""
-        patch = {f"mailboxIds/{desk.drafts}": True, "keywords/$draft": True}
-        call = Call("Email/set", {"accountId": self._account.id, "update": {email_id: patch}}, "revive")
-        if error := set_errors((await self._call([call])).get(call), "notUpdated").get(email_id):
+        """Make a draft of a message that the server holds already (Cyrus: equal content is one email).
+
+        One that is a draft, or was sent, goes from where it is if the server holds an email in one mailbox only.
+        """
+        error = await self._update(email_id, {f"mailboxIds/{desk.drafts}": True, "keywords/$draft": True})
+        if error is not None and error.type == "tooManyMailboxes":
+            get = get_emails(self._account.id, [email_id], "email")
+            held = emails_of(await self._call([get]), get).items
+            if held and ("$draft" in held[0].keywords or held[0].boxes == [desk.sent]):
+                error = await self._update(email_id, {"mailboxIds": {desk.drafts: True}, "keywords/$draft": True})
+        if error is not None:
             raise RefusedError("the message", error)
         return email_id
+
+    async def _update(self, email_id: str, patch: dict[str, Any]) -> SetError | None:
+        """Change an email; return why the server did not, or None."""
+        call = Call("Email/set", {"accountId": self._account.id, "update": {email_id: patch}}, "revive")
+        return set_errors((await self._call([call])).get(call), "notUpdated").get(email_id)
 
     async def _roles(self, calls: Sequence[Call]) -> tuple[dict[str, str], Response]:
         """Return the ids of the mailboxes for drafts and sent mail by role, and the response that answers other calls too."""
