@@ -66,6 +66,11 @@ def script_name(file: str) -> str:
     return unescape(stem_of(file))
 
 
+def stands_for(file: str, name: str) -> bool:
+    """Return whether a file is named after a script of this name, with a mark or without."""
+    return key_of(name) in {stem_of(file), key_of(script_name(file))}
+
+
 def key_of(name: str) -> str:
     """Return by what a script is known on both sides: the stem of its file on a file system of Unix."""
     return stem_of(file_name(name))

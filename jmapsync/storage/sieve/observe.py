@@ -8,16 +8,32 @@ script of the ledger by now, it is not followed: what was active stays active un
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from jmapsync.formats.message import Form, measure
-from jmapsync.formats.scripts import ACTIVE, LINK, is_script, key_of, name_for, names_in, script_name, stem_of, tags_of
+from jmapsync.formats.names import fold, is_marked
+from jmapsync.formats.scripts import (
+    ACTIVE,
+    LINK,
+    SUFFIX,
+    file_name,
+    is_script,
+    key_of,
+    name_for,
+    names_in,
+    script_name,
+    stands_for,
+    stem_of,
+    tags_of,
+)
 from jmapsync.ledger.rows import Place
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Version
 from jmapsync.storage.files.file_state import is_text, printable, state_of, wait_until_quiet
+from jmapsync.storage.files.filesystem import USUAL, FileSystem
 from jmapsync.storage.files.scan import Changes, Entry, Rules, has_changed, scan
 from jmapsync.storage.port import DiskItems, Seen, Trouble
 from jmapsync.storage.sieve.link import Link, read_link
@@ -59,6 +75,8 @@ class ScriptScan(Struct):
     root: Path
     known: Known
     clock: Callable[[], float]
+    holds: FileSystem = USUAL
+    """What the file system of the root allows in names."""
     overruled: set[int] = set()
     """Keys of scripts that were to be activated here while the server's active script changed too: its choice counts."""
     link: Link = field(default_factory=Link)
@@ -80,6 +98,8 @@ class ScriptScan(Struct):
     """Files of scripts that nobody knew, by name."""
     _old_names: dict[str, int] = {}
     """Keys of scripts that have another file name by now, by the one that they had."""
+    _stems: Counter[str] = field(default_factory=Counter)
+    """The names of all files without their suffixes, folded."""
 
     def run(self, folder: str) -> DiskItems:
         """Return what changed in the root, which `folder` leads to. Raises OSError when it cannot be listed."""
@@ -89,6 +109,7 @@ class ScriptScan(Struct):
         self.agreed = next((key for key, base in bases.items() if base is not None and ACTIVE in base.remote.tags), None)
         changes = scan(folder, before, RULES)
         self.link = read_link(folder, self.root)
+        self._stems = Counter(fold(stem_of(name)) for name in os.listdir(folder) if name.endswith(SUFFIX))
         found.problems += [Trouble(printable(path), why) for path, why in changes.odd]
         self._frozen |= {place.key for place in changes.replaced}
         others = {place.key for place in changes.vanished} | {place.key for place, _ in changes.touched}
@@ -135,8 +156,8 @@ class ScriptScan(Struct):
         record = self._records.get(place.key)
         if record is None or record.local is None:
             return None
-        theirs = key_of(name_for(record.remote.tags)) if record.remote is not None else ""
-        named = [one for one in read.values() if stem_of(one.entry.name) == theirs]
+        theirs = name_for(record.remote.tags) if record.remote is not None else ""
+        named = [one for one in read.values() if theirs and stands_for(one.entry.name, theirs)]
         alike = [one for one in read.values() if one.body == record.local.body]
         return next((some[0] for some in (named, alike) if len(some) == 1), None)
 
@@ -277,7 +298,15 @@ class ScriptScan(Struct):
         active = key == self.active and key not in self.overruled
         tags: Tags = tags_of(self._name(key), active=active)
         astray = key == self.active and bool(self.link.file) and (not active or self.link.file != self._places[key].name)
-        return Version(body, body, tags, frozenset({self.home}), untidy=astray)
+        return Version(body, body, tags, frozenset({self.home}), untidy=astray or self._is_plain_free(key))
+
+    def _is_plain_free(self, key: int) -> bool:
+        """Return whether the name of a file has a mark that it does not need any more."""
+        file = self._places[key].name
+        if not is_marked(stem_of(file)):
+            return False
+        others = self._stems - Counter([fold(stem_of(file))])
+        return file_name(self._name(key), taken=others, longest=self.holds.longest, also=self.holds.forbidden) != file
 
     def _twin(self, key: int, seen: Version) -> Record | None:
         """Return the script of the same name that only the server holds, where this one is only here: the two are one.

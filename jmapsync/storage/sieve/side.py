@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.message import Form, Measure, measure, to_wire
-from jmapsync.formats.scripts import ACTIVE, HOME, SUFFIX, is_script, key_of, name_for, stem_of
+from jmapsync.formats.names import is_marked
+from jmapsync.formats.scripts import ACTIVE, HOME, SUFFIX, is_script, name_for, stands_for, stem_of
 from jmapsync.kinds import SIEVE
 from jmapsync.ledger.rows import FolderRow
 from jmapsync.opening import open_regular
@@ -77,18 +78,21 @@ class ScriptFiles:
         return learnt
 
     def _finish_renames(self, known: Known) -> None:
-        """Take the old name from files that a killed run also gave the name which their script has on the server."""
+        """Leave one name to files that a killed run gave two: that which their script has on the server, without a mark."""
         with contextlib.suppress(OSError):
             places = {place.ino: place for place in known.places_in(self._home)}
             records = known.records([place.key for place in places.values()])
-            for entry in [one for one in os.scandir(self.root) if is_script(one.name)]:
-                place = places.get(entry.inode())
-                record = records.get(place.key) if place is not None else None
-                if place is None or record is None or record.remote is None or entry.name == place.name:
-                    continue
-                old, wanted = self.root / place.name, key_of(name_for(record.remote.tags))
-                if stem_of(entry.name) == wanted != stem_of(place.name) and os.path.samestat(os.lstat(old), os.lstat(entry.path)):
-                    old.unlink()
+            names: dict[int, list[str]] = {}
+            for entry in os.scandir(self.root):
+                if is_script(entry.name) and entry.inode() in places:
+                    names.setdefault(entry.inode(), []).append(entry.name)
+            for ino, found in names.items():
+                record = records.get(places[ino].key)
+                if len(found) > 1 and record is not None and record.remote is not None:
+                    wanted = [one for one in sorted(found) if stands_for(one, name_for(record.remote.tags))]
+                    kept = min(wanted, key=lambda one: is_marked(stem_of(one)), default="")
+                    for name in {*wanted, places[ino].name} & set(found) - {kept} if kept else ():
+                        os.unlink(self.root / name)
 
     def _load(self, known: Known) -> None:
         self._known = known
@@ -116,7 +120,7 @@ class ScriptFiles:
 
     def _observe(self, known: Known) -> DiskItems:
         self._scan = self._writer.link = None
-        scan = ScriptScan(SIEVE.items.kind, self._home, self.root, known, self._clock, self._overruled)
+        scan = ScriptScan(SIEVE.items.kind, self._home, self.root, known, self._clock, self._holds, self._overruled)
         try:
             with Below(self.root) as below:
                 seen = scan.run(below.at(""))
@@ -201,7 +205,7 @@ class ScriptFiles:
     def write(self, jobs: Sequence[Job], known: Known) -> Written:
         """Carry out orders."""
         self._known = known
-        return Written(self._writer.write(jobs, self._home, self._holds))
+        return Written(self._writer.write(jobs, known, self._home, self._holds))
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop."""

@@ -1,7 +1,9 @@
 """Write Sieve scripts to their directory: make, replace, rename and remove files, and move the link to the active one.
 
 Readers see the old file or the new one. A file or a link that is not as the last scan found it makes its order stale. A file is
-there before the link leads to it, and the link leads elsewhere before a file goes.
+there before the link leads to it, and the link leads elsewhere before a file goes. A file that is to have the name of another one
+has a marked name until that one is renamed or gone, and the link moves with its file before another one gets the old name: whoever
+reads the directory in between, or after a death, finds each script under a name of its own.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.message import Form, digest_of, to_disk
-from jmapsync.formats.names import fold
+from jmapsync.formats.names import fold, is_marked
 from jmapsync.formats.scripts import ACTIVE, SUFFIX, file_name, key_of, name_for, stem_of, tags_of
 from jmapsync.ledger.rows import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.files.atomic import give_name
+from jmapsync.storage.files.atomic import NO_LINKS, give_name
 from jmapsync.storage.files.batch import BatchWriter
 from jmapsync.storage.files.disk_errors import RefusedError, StaleError, refused
 from jmapsync.storage.files.file_state import state_of
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from jmapsync.storage.files.directories import Below
     from jmapsync.storage.files.filesystem import FileSystem
+    from jmapsync.storage.known import Known
     from jmapsync.storage.sieve.link import Link
 
 
@@ -50,6 +53,8 @@ class _Draft(Struct):
     name: str = ""
     """The name of the script."""
     moved: list[tuple[int, str]] = []
+    others: list[Place] = []
+    """Where files of other scripts lie by now that got the name of this one."""
 
     @property
     def is_active(self) -> bool:
@@ -80,12 +85,12 @@ class Writer(BatchWriter):
         self._target: _Draft | None = None
         """What this batch lets the link lead to."""
 
-    def write(self, jobs: Sequence[Job], home: int, holds: FileSystem) -> list[Receipt]:
+    def write(self, jobs: Sequence[Job], known: Known, home: int, holds: FileSystem) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single item."""
         with self._below:
-            return self._write(jobs, home, holds)
+            return self._write(jobs, known, home, holds)
 
-    def _write(self, jobs: Sequence[Job], home: int, holds: FileSystem) -> list[Receipt]:
+    def _write(self, jobs: Sequence[Job], known: Known, home: int, holds: FileSystem) -> list[Receipt]:
         self.fatal = self._full = self._target = None
         receipts: dict[int, Receipt] = {}
         drafts = {job.order.key: _Draft(job) for job in jobs}
@@ -101,6 +106,8 @@ class Writer(BatchWriter):
             self._sync()
             self._move_link(drafts, receipts)
             self._each(going, receipts, self._remove)
+            self._each(staying, receipts, lambda draft: self._unmark(draft, holds))
+            self._each(going, receipts, lambda draft: self._pass_on(draft, known, home, holds))
             self._dirty.add("")
             self._sync()
         except OSError as error:
@@ -170,19 +177,65 @@ class Writer(BatchWriter):
         """Give a file the name of its script, if that has another one than before."""
         order, place = draft.job.order, draft.place
         assert place is not None  # noqa: S101 - it was made or found
-        if order.verb is Verb.CREATE or order.expect is None or draft.name == name_for(order.expect.tags):
+        if order.verb is not Verb.CREATE and order.expect is not None and draft.name != name_for(order.expect.tags):
+            self._give(draft, place, self._free_name(draft.name, holds, place.name))
+
+    def _unmark(self, draft: _Draft, holds: FileSystem) -> None:
+        """Give a file the plain name of its script, once no other file has it."""
+        if draft.place is not None and is_marked(stem_of(draft.place.name)):
+            self._give(draft, draft.place, self._free_name(draft.name, holds, draft.place.name))
+
+    def _pass_on(self, draft: _Draft, known: Known, home: int, holds: FileSystem) -> None:
+        """Give the name of a file that was removed to the script that waits for it under a marked one."""
+        for place in [place for place in known.places_in(home) if is_marked(stem_of(place.name))]:
+            record = known.records([place.key]).get(place.key)
+            if record is None or record.local is None:
+                continue
+            name = self._free_name(name_for(record.local.tags), holds, place.name)
+            if (home, name) in draft.moved:
+                other = _Draft(draft.job, place=place)
+                self._give(other, place, name)
+                draft.moved += other.moved
+                draft.others += [other.place] if other.place is not None else []
+
+    def _give(self, draft: _Draft, place: Place, name: str) -> None:
+        """Give a file another name, and move the link with it."""
+        if name == place.name:
             return
-        name = self._free_name(draft.name, holds, place.name)
-        if name != place.name:
-            check(self._path(place.name), place.state)
-            give_name(self._path(place.name), self._path(name))
-            draft.moved.append((place.folder, place.name))
-            draft.place = place._replace(name=name)
+        old, new = self._path(place.name), self._path(name)
+        check(old, place.state)
+        if self.link is None or self.link.file != place.name or self._is_link_moved():
+            give_name(old, new)
+        else:
+            self._give_with_link(old, new, name)
+        draft.moved.append((place.folder, place.name))
+        draft.place = place._replace(name=name)
+
+    def _give_with_link(self, old: str, new: str, name: str) -> None:
+        """Rename the file that the link leads to, which leads to it all the time where a file can have two names."""
+        folder = self._below.at("")
+        try:
+            os.link(old, new)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            give_name(old, new)
+            move_link(folder, name)
+        else:
+            move_link(folder, name)
+            os.unlink(old)
+        self.link = read_link(folder, self._root)
 
     def _free_name(self, name: str, holds: FileSystem, own: str) -> str:
-        """Return the name of a script's file that no other file has."""
+        """Return the name of a script's file that no other file has; `own` is the name that it has.
+
+        Where only the case differs, and the file system takes both names for one, its own name is taken as well.
+        """
         others = {fold(stem_of(one)) for one in os.listdir(self._below.at("")) if one != own and one.endswith(SUFFIX)}
         found, number = file_name(name, taken=others, longest=holds.longest, also=holds.forbidden), 0
+        if found != own and os.path.lexists(self._path(found)):
+            others.add(fold(stem_of(found)))
+            found = file_name(name, taken=others, longest=holds.longest, also=holds.forbidden)
         while fold(stem_of(found)) in others:
             number += 1
             found = file_name(f"{name}-{number}", taken=others, longest=holds.longest, also=holds.forbidden)
@@ -228,7 +281,7 @@ class Writer(BatchWriter):
     def _receipt(self, draft: _Draft, home: int) -> Receipt:
         order = draft.job.order
         if order.verb is Verb.DELETE or draft.place is None:
-            return Filed(order.key, None, (), tuple(draft.moved))
+            return Filed(order.key, None, tuple(draft.others), tuple(draft.moved))
         active = draft.is_active and (self._target is None or self._target is draft)
         version = Version(draft.digest, draft.digest, tags_of(draft.name, active=active), frozenset({home}))
         return Filed(order.key, version, (draft.place,), tuple(draft.moved), key_of(draft.name))

@@ -22,7 +22,7 @@ from jmapsync.storage.jmap.caller import Caller, is_too_large, raise_if_gone
 from jmapsync.storage.jmap.concurrent import in_parallel
 from jmapsync.storage.jmap.decoding import SILENT, Listed, listed
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
-from jmapsync.storage.jmap.scripts.names import plain_name
+from jmapsync.storage.jmap.scripts.names import meant_name, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,17 @@ class Script(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def label(self) -> str:
         """Return the name that people know it by; one without a name has its id."""
+        return meant_name(self.held)
+
+    @property
+    def held(self) -> str:
+        """Return the name that it has at present."""
         return plain_name(self.name) if self.name else self.id
+
+    @property
+    def is_renaming(self) -> bool:
+        """Return whether it waits for its name."""
+        return self.held != self.label
 
 
 class Bytes(msgspec.Struct, frozen=True):

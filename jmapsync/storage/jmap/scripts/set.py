@@ -3,6 +3,10 @@
 Nothing replaces a script before the server validated it. A script is activated only where the one that is active there now is the
 one that both sides agreed on: where the server's changed too, its own stays. None is deactivated while the disk has another one
 to be active instead that the server did not accept: mail filtering is switched off only by who removes the link.
+
+Names that scripts take over from one another are given in the order in which they become free. In a cycle one script gets a
+temporary name. A name of a script that is deleted becomes free only after all others were written: the rest is written then, and
+the name follows in the next round. The active script stays the active one by its id, whatever it is called in between.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ from msgspec.structs import replace
 from jmapsync.errors import Remedy
 from jmapsync.formats.message import digest_of
 from jmapsync.formats.script_lexer import includes
-from jmapsync.formats.scripts import ACTIVE, name_for, names_in
+from jmapsync.formats.scripts import ACTIVE, name_for
 from jmapsync.jmap.blobs import upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import NO_TAGS, Verb
+from jmapsync.storage.jmap.scripts.names import first_in_cycle, temporary_name
 from jmapsync.storage.jmap.set import failed_call, refusal
 from jmapsync.storage.port import Created, Done, Refused, Stale
 
@@ -37,6 +42,7 @@ _DEACTIVATIONS: tuple[dict[str, Any], ...] = (
 )
 _OTHER = "another script was activated on the server since it was listed, and that one stays active"
 _KEPT = "it stays active on the server, because the script that is to be active instead was not accepted there"
+_TAKEN = "the server has another script of this name"
 _LONGEST = 2000
 """Characters kept of what a server says of a script."""
 
@@ -65,8 +71,11 @@ class _RefusedError(Exception):
 class ScriptSetter:
     """Carries out one batch of orders."""
 
-    def __init__(self, scripts: Scripts, wish: Wish, version: Callable[[Script], Version]) -> None:
-        """Prepare; `version` returns a script of which the bytes are known as the ledger has it."""
+    def __init__(self, scripts: Scripts, wish: Wish, version: Callable[[Script], Version], blocked: set[int]) -> None:
+        """Prepare; `version` returns a script of which the bytes are known as the ledger has it.
+
+        `blocked` are the keys of scripts that did not get their names in this run because others had them.
+        """
         self._scripts = scripts
         self._wish = wish
         self._version = version
@@ -77,8 +86,13 @@ class ScriptSetter:
         """The id of each script that was created or changed, by key."""
         self._wrote: dict[int, str] = {}
         """The digest of what was sent, by key."""
-        self._named_as_others: set[int] = set()
-        """Keys of scripts that could not be given a name because another one has it."""
+        self._blocked = blocked
+        self._names: dict[str, str] = {}
+        """The names that scripts have on the server, by id."""
+        self._taken: set[int] = set()
+        """Keys of scripts that were not written because another script has their names."""
+        self._instead: dict[int, str] = {}
+        """The names that scripts get instead of their own, for the time being, by key."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders, each by itself. Raises what concerns the whole account."""
@@ -86,12 +100,10 @@ class ScriptSetter:
         receipts: dict[int, Receipt] = {}
         ready = [job for job in jobs if self._is_expected(job, receipts)]
         content = [job for job in ready if job.order.verb is not Verb.DELETE]
-        for job in _included_first(content):
-            await self._attempt(job, receipts, self._write)
-        for job in [job for job in content if job.order.key in self._named_as_others]:  # those may have other names by now
-            del receipts[job.order.key]
-            await self._attempt(job, receipts, self._write)
+        nameless = await self._write_all(_included_first(content), receipts)
         await self._activate([job for job in content if job.order.key not in receipts], receipts)
+        for job in nameless:
+            receipts.setdefault(job.order.key, self._without_name(job.order.key))
         for job in ready:
             if job.order.verb is Verb.DELETE:
                 await self._attempt(job, receipts, self._destroy)
@@ -101,6 +113,7 @@ class ScriptSetter:
     async def _list(self) -> None:
         found = await self._scripts.all()
         self._state, self._now = found.state, {one.id: one for one in found.items}
+        self._names = {one.id: one.held for one in found.items}
         await self._scripts.read(found.items)
 
     async def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], Any]) -> None:
@@ -125,49 +138,103 @@ class ScriptSetter:
             receipts[key] = Done(key) if order.verb is Verb.DELETE else Stale(key, "it was deleted on the server")
         elif script.id not in self._scripts.known or self._scripts.known[script.id].blob != script.blob_id:
             receipts[key] = Stale(key, "its content cannot be read on the server")
-        elif order.expect is None or self._held(script) != (order.expect.body, order.expect.tags):
+        elif order.expect is None or not self._is_held(script, order.expect, deletes=order.verb is Verb.DELETE):
             receipts[key] = Stale(key, "it was changed on the server since it was listed")
         return key not in receipts
 
-    def _held(self, script: Script) -> tuple[str, Any]:
+    def _is_held(self, script: Script, expect: Version, *, deletes: bool) -> bool:
+        """Return whether a script is as expected; one to be deleted may have given way to another one as the active script."""
         version = self._version(script)
-        return version.body, version.tags
+        tags = version.tags | (expect.tags & {ACTIVE} if deletes else NO_TAGS)
+        return (version.body, tags) == (expect.body, expect.tags)
 
     # content and names
 
-    async def _write(self, job: Job) -> None:
-        """Create a script, give it another content, or another name."""
+    async def _write_all(self, jobs: Sequence[Job], receipts: dict[int, Receipt]) -> list[Job]:
+        """Write scripts as their names become free; return those that could not get theirs, the rest of which was written."""
+        waiting = list(jobs)
+        while waiting:
+            blocked = [job for job in waiting if await self._is_blocked(job, receipts)]
+            if len(blocked) == len(waiting):
+                wanted = {job.order.key: _name_of(job) for job in blocked}
+                held = {job.order.key: self._names[str(job.ref)] for job in blocked if job.order.verb is not Verb.CREATE}
+                aside = first_in_cycle(wanted, {key: name for key, name in held.items() if key not in self._instead})
+                if aside is None:
+                    break
+                await self._write_instead(
+                    next(job for job in blocked if job.order.key == aside), temporary_name(wanted[aside]), receipts
+                )
+            waiting = [job for job in blocked if job.order.key not in receipts]
+        for job in waiting:
+            if job.order.verb is Verb.CREATE:
+                receipts[job.order.key] = self._without_name(job.order.key)
+            else:
+                await self._write_instead(job, self._names[str(job.ref)], receipts)
+        return waiting
+
+    async def _is_blocked(self, job: Job, receipts: dict[int, Receipt]) -> bool:
+        """Write a script; return whether that has to wait until another one gives up its name."""
+        await self._attempt(job, receipts, self._write)
+        if is_blocked := job.order.key in self._taken:
+            self._taken.remove(job.order.key)
+            del receipts[job.order.key]
+        return is_blocked
+
+    async def _write_instead(self, job: Job, name: str, receipts: dict[int, Receipt]) -> None:
+        """Write a script under another name than its own."""
+        self._instead[job.order.key] = name
+        await self._attempt(job, receipts, lambda one: self._write(one, name))
+        self._taken.discard(job.order.key)
+
+    def _without_name(self, key: int) -> Receipt:
+        """Return the receipt of a script whose name another one has, which may be deleted in this run, but only once."""
+        if key in self._blocked:
+            return Refused(key, _TAKEN, Remedy.HUMAN)
+        self._blocked.add(key)
+        return Stale(key, _TAKEN)
+
+    def _reserve(self, job: Job, name: str, own: str) -> None:
+        """Raise _RefusedError where another script has a name: not every server minds."""
+        if any(one == name for ref, one in self._names.items() if ref != own):
+            self._taken.add(job.order.key)
+            raise _RefusedError(Stale(job.order.key, _TAKEN))
+
+    async def _write(self, job: Job, instead: str = "") -> None:
+        """Create a script, give it another content, or another name; `instead` of the one that it is to have, if given."""
         order, key = job.order, job.order.key
-        held = order.expect.tags if order.expect is not None else NO_TAGS
-        name = name_for(order.tags, held, keeps=True)
-        before = next(iter(names_in(held)), "")
+        name = instead or _name_of(job)
         if order.verb is Verb.CREATE:
             data = self._checked(job, name, await self._local(job))
             await self._make(job, name, data)
             return
         script = self._now[str(job.ref)]
         self._ids[key] = script.id
-        if order.verb is Verb.UPDATE and name == before:
+        renames = name != self._names[script.id]
+        if not renames and (order.verb is Verb.UPDATE or key in self._wrote):
             return
+        if renames:
+            self._reserve(job, name, script.id)
         data = await self._local(job) if order.verb is Verb.REPLACE else await self._scripts.content(script)
         data = self._checked(job, name, data)
         # With its content, as Cyrus 3.6 to 3.12 changes a name only then, and says otherwise that it did.
         blob = await self._validated(job, data)
-        patch = {"blobId": blob} | ({"name": name} if name != before else {})
+        patch = {"blobId": blob} | ({"name": name} if renames else {})
         await self._set(job, {"update": {script.id: patch}}, "notUpdated", script.id)
+        self._names[script.id] = name
+        self._wrote[key] = digest_of(data)
 
     async def _make(self, job: Job, name: str, data: bytes) -> None:
         limit = self._scripts.limit("maxNumberScripts")
         if limit and len({*self._now, *self._ids.values()}) >= limit:
             raise _RefusedError(Refused(job.order.key, f"the server keeps at most {limit} scripts", Remedy.HUMAN))
-        if any(one.label == name for one in self._now.values()):
-            raise _RefusedError(Stale(job.order.key, "the server has another script of this name by now"))
+        self._reserve(job, name, "")
         blob = await self._validated(job, data)
         answer = await self._set(job, {"create": {"new": {"name": name, "blobId": blob}}}, "notCreated", "new")
         made = (answer.get("created") or {}).get("new")
         if not isinstance(made, dict) or not isinstance(made.get("id"), str):
             raise _RefusedError(Stale(job.order.key, "the server did not answer for it"))
-        self._ids[job.order.key] = made["id"]
+        self._ids[job.order.key], self._names[made["id"]] = made["id"], name
+        self._wrote[job.order.key] = digest_of(data)
 
     async def _local(self, job: Job) -> bytes:
         body = job.body
@@ -190,7 +257,6 @@ class ScriptSetter:
     async def _validated(self, job: Job, data: bytes) -> str:
         """Upload a script and return its blob id once the server says that it is valid."""
         kept = await upload(self._scripts.client, self._scripts.account.id, data, MEDIA_TYPE)
-        self._wrote[job.order.key] = digest_of(data)
         why = await validate(self._scripts, kept.blob_id)
         if why:
             raise _RefusedError(Refused(job.order.key, f"the server does not accept the script: {why}", Remedy.NEVER))
@@ -205,7 +271,7 @@ class ScriptSetter:
             self._state = answer["newState"]
         error = set_errors(answer, errors).get(name)
         if error is not None and error.type == "alreadyExists":
-            self._named_as_others.add(job.order.key)
+            self._taken.add(job.order.key)
         if error is not None:
             raise _RefusedError(_refusal(job, error))
         return answer
@@ -290,6 +356,11 @@ async def validate(scripts: Scripts, blob: str) -> str:
     return " ".join(found.description.split())[:_LONGEST] or found.type
 
 
+def _name_of(job: Job) -> str:
+    """Return the name that a script is to have on the server."""
+    return name_for(job.order.tags, job.order.expect.tags if job.order.expect is not None else NO_TAGS, keeps=True)
+
+
 def _refusal(job: Job, error: SetError) -> Receipt:
     """Return the receipt of a script that the server refused.
 
@@ -303,7 +374,7 @@ def _refusal(job: Job, error: SetError) -> Receipt:
     if error.type in {"sieveIsActive", "scriptIsActive"}:
         return Stale(key, "it was activated on the server since it was listed")
     if error.type == "alreadyExists":
-        return Refused(key, "the server has another script of this name", Remedy.HUMAN)
+        return Refused(key, _TAKEN, Remedy.HUMAN)
     return refusal(job, error)
 
 

@@ -53,6 +53,8 @@ class ScriptSide:
         self._context: Context | None = None
         self._read_whole: set[str] = set()
         """Ids of the scripts whose bytes were all read in this run."""
+        self._blocked: set[int] = set()
+        """Keys of scripts that did not get their names in this run because others had them."""
 
     def open(self, context: Context) -> None:
         """Begin a run."""
@@ -105,7 +107,8 @@ class ScriptSide:
         digest = self._scripts.known[script.id].digest
         assert self._context is not None  # noqa: S101 - a run was begun
         home = self._context.keys[HOME]
-        return Version(digest, digest, tags_of(script.label, active=script.is_active), frozenset({home}))
+        tags = tags_of(script.label, active=script.is_active)
+        return Version(digest, digest, tags, frozenset({home}), untidy=script.is_renaming)
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the bytes of scripts by key; one that is another by now is to be observed again."""
@@ -133,7 +136,7 @@ class ScriptSide:
         """Create, change, activate and remove scripts."""
         if self.traits.is_read_only:
             return [read_only(job) for job in jobs]
-        return await ScriptSetter(self._scripts, self._wish, self._version).write(jobs)
+        return await ScriptSetter(self._scripts, self._wish, self._version, self._blocked).write(jobs)
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
         """Return the digests of scripts by key whose bytes were all read in this run."""

@@ -1,0 +1,80 @@
+"""Names that scripts take over from one another, on either side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from jmapsync.demo.scripts import ScriptStore
+    from tests.kit.script_mirror import ScriptMirror
+
+TEXTS = {name: f"# {name}\nkeep;\n" for name in ("a", "b", "c")}
+RENAMES = {
+    "an exchange": {"a": "b", "b": "a"},
+    "a cycle of three": {"a": "b", "b": "c", "c": "a"},
+    "a chain": {"a": "b", "b": "c", "c": "d"},
+    "a name of a deleted one": {"a": "b", "b": ""},
+    "a chain onto a deleted one": {"a": "b", "b": "c", "c": ""},
+    "another case": {"a": "A", "b": "B"},
+    "an exchange in another case": {"a": "B", "b": "A"},
+}
+
+
+def wire(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode()
+
+
+@pytest.fixture(params=["a", "b", "c", ""])
+def active(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def three(store: ScriptStore, mirror: ScriptMirror, active: str) -> ScriptMirror:
+    """Three scripts on both sides, of which one is active, or none."""
+    for name, text in TEXTS.items():
+        store.add(name, wire(text), active=name == active)
+    mirror.sync_until_quiet()
+    return mirror
+
+
+def after(renames: dict[str, str]) -> dict[str, str]:
+    """Return the texts by their names after renames."""
+    return {renames.get(name, name): text for name, text in TEXTS.items() if renames.get(name, name)}
+
+
+@pytest.mark.parametrize("what", RENAMES)
+def test_names_that_are_taken_over_here(three: ScriptMirror, store: ScriptStore, what: str, active: str) -> None:
+    renames = RENAMES[what]
+    for name in renames:
+        (three.root / f"{name}.sieve").rename(three.root / f"{name}.moving")
+    for name, new in renames.items():
+        moving = three.root / f"{name}.moving"
+        moving.rename(three.root / f"{new}.sieve") if new else moving.unlink()
+    now = renames.get(active, active) or next(iter(after(renames)))
+    three.link(now if active else "")
+    ids = {one.content: one.id for one in store.scripts.values()}
+    three.sync_until_quiet()
+    assert store.listing() == {name: wire(text) for name, text in after(renames).items()}
+    assert store.active_name == (now if active else "")
+    assert {one.content: one.id for one in store.scripts.values()}.items() <= ids.items()
+    assert three.files == after(renames)
+
+
+@pytest.mark.parametrize("what", RENAMES)
+def test_names_that_are_taken_over_on_the_server(three: ScriptMirror, store: ScriptStore, what: str, active: str) -> None:
+    renames = RENAMES[what]
+    now = renames.get(active, active)
+    if active and not now:
+        now = next(iter(after(renames)))
+        store.activate(next(name for name in TEXTS if renames.get(name, name) == now))
+    for name, new in renames.items():
+        store.rename(name, f"{name} moving") if new else store.delete(name)
+    for name, new in renames.items():
+        if new:
+            store.rename(f"{name} moving", new)
+    three.sync_until_quiet()
+    assert store.listing() == {name: wire(text) for name, text in after(renames).items()}
+    assert (three.files, three.active) == (after(renames), now)
