@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import time
 from collections import Counter
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from unittest import mock
 
-import httpx
-
-from jmapsync.app.account import AccountRun, Sides
+from jmapsync.app.account import Sides
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.demo.freedoms import NONE
@@ -24,34 +19,28 @@ from jmapsync.formats import jscalendar1
 from jmapsync.formats.codec import FileCodec, cards, schedules
 from jmapsync.formats.ical import write_calendar
 from jmapsync.formats.names import CollectionPatterns
-from jmapsync.jmap.auth import BasicCredential
-from jmapsync.jmap.client import Client
-from jmapsync.jmap.session import Session
 from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
-from jmapsync.ledger import Ledger
-from jmapsync.planner.guard import Limits
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.port import ObjectPair
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
-from jmapsync.sync.options import Options
-from jmapsync.sync.report import Silent
-from tests.kit import virtual
-from tests.sim.fate import DiedError, Fate
-from tests.sim.world import NOW, OTHER_HOSTS, account_of
+from tests.sim.account_world import AccountWorld
+from tests.sim.world import account_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from jmapsync.demo import Dialect, Store
     from jmapsync.demo.account import Account
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.formats.objects import Object
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Session
     from jmapsync.kinds import Kind
     from jmapsync.sync.report import AccountReport, KindReport
+    from tests.sim.fate import Fate
 
 KINDS: dict[str, tuple[Kind, FileCodec]] = {
     "contacts": (CONTACTS, cards("3.0")),
@@ -89,7 +78,7 @@ FLAVOURS = (
 )
 
 
-class ObjectWorld:
+class ObjectWorld(AccountWorld):
     """One account on an embedded server and one mirror of its contacts, calendars and tasks."""
 
     def __init__(
@@ -102,82 +91,36 @@ class ObjectWorld:
         holder: str = "own",
     ) -> None:
         """Make a world with a server of its own, or with one that other worlds have too; `holder` is as in `World`."""
-        self.base = base
+        super().__init__(base, server or DemoServer(dialect=flavour.dialect, freedoms=freedoms))
         self.flavour = flavour
-        self.server = server or DemoServer(dialect=flavour.dialect, freedoms=freedoms)
         self.account = account_of(self.server, holder, partial(_add_twins, flavour=flavour))
         self.account_id = "" if self.account is self.server.account else self.account.id
-        """The account that the configuration names."""
         if flavour.files:
             self.account.calendars.render = _file_of_cyrus
         elif flavour.dialect.event_rules == "cyrus":
             self.server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
-        self.now = NOW
-        """What the clock of the mirror says."""
         self.patterns = CollectionPatterns()
         """Which collections are mirrored, of every kind."""
         self.mails = False
         """Whether the server may mail the participants of events."""
-        self.requests = 0
-        self._app = self.server.endpoints.application()
-        self._session: bytes | None = None
-        self._tokens = itertools.count(1)
-        self._processes = itertools.count(1001)
 
     # runs
 
-    async def _run(self, fate: Fate | None, options: Options) -> AccountReport:
-        state = self.base / "state"
-        state.mkdir(mode=0o700, exist_ok=True)
-        kept = Session.from_json(self._session) if self._session else None
-        url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
-        with closing(Ledger.open(state / "ledger.sqlite")) as opened:
-            ledger = fate.wrap(opened) if fate else opened
-            transport = fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app)
-            credential = BasicCredential("demo", "demo")
-            async with Client(url, credential, session=kept, transport=transport, trusted_hosts=OTHER_HOSTS) as client:
-                session = await client.session()
-                run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: self.now)
-                await run.run([self._sides(kind, client, session, fate) for kind in self.flavour.kinds], client.together)
-                self._session, self.requests = (await client.session()).to_json(), client.requests
-                return run.report
+    def all_sides(self, client: Client, session: Session, fate: Fate | None) -> list[Sides]:
+        return [self._sides(kind, client, session, fate) for kind in self.flavour.kinds]
 
     def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
         theirs = session.account_for(kind.capabilities[0], self.account_id)
-        local = VdirSide(
-            self.base / name,
-            name,
-            codec,
-            clock=_much_later,
-            token=lambda: f"{next(self._tokens):08x}",
-            patterns=self.patterns,
-        )
+        local = VdirSide(self.base / name, name, codec, clock=_much_later, token=self.token, patterns=self.patterns)
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec, frozenset() if self.mails else None)
         if fate is None:
             return Sides(kind, theirs.id, ObjectPair(local, remote, codec), self.patterns)
         return Sides(kind, theirs.id, ObjectPair(fate.wrap(local), fate.wrap(remote), codec), self.patterns)
 
     def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
-        """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
-        process = mock.patch("os.getpid", return_value=next(self._processes))
-        try:
-            with fate.over(self.base) if fate else nullcontext(), process:
-                return virtual.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))[0]
-        finally:
-            if fate is not None and fate.trouble is not None:
-                raise fate.trouble
-
-    def die(self, step: int, *, slips: dict[int, Callable[[], None]] | None = None) -> Fate:
-        """Run and die at a step, or live to the end when there are fewer; what waits for a word gets it. See `Fate`."""
-        fate = Fate(step, slips=slips)
-        try:
-            self.sync(fate, allow_deletes=True)
-        except DiedError:
-            assert fate.dead
-        else:
-            assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
-        return fate
+        """Run once. Raises DiedError."""
+        return self.run(fate, allow_deletes=allow_deletes, full=full)
 
     def sync_until_quiet(self, *, allow_deletes: bool = False) -> None:
         """Run until a run writes nothing; fail if that takes too long or anything is quarantined.
@@ -234,9 +177,6 @@ class ObjectWorld:
     def name_of(folder: Path) -> str:
         """Return what people call a collection on the disk."""
         return metadata.read_name(folder) or name_of(folder.name)
-
-    def conflict_copies(self) -> list[bytes]:
-        return [file.read_bytes() for file in sorted((self.base / "state").glob("shelf/*"))]
 
     def leftovers(self) -> list[str]:
         """Return hidden files that only a run under way may have."""

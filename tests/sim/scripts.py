@@ -1,36 +1,28 @@
-"""A server and the mirror of its Sieve scripts in one thread, whose runs can be made to die; somebody who acts on both sides."""
+"""Sieve scripts in worlds: their files and the server's, worlds of scripts alone, and somebody who acts on both sides."""
 
 from __future__ import annotations
 
 import itertools
 import random
 import re
-from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
-from unittest import mock
 
-import httpx
-
-from jmapsync.app.account import AccountRun, Sides
+from jmapsync.app.account import Sides
 from jmapsync.demo import DemoServer
-from jmapsync.jmap.auth import BasicCredential
-from jmapsync.jmap.client import Client
-from jmapsync.jmap.session import Session
 from jmapsync.kinds import SIEVE
-from jmapsync.ledger import Ledger
-from jmapsync.planner.guard import Limits
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.jmap.scripts.side import ScriptSide
 from jmapsync.storage.port import MailPair
 from jmapsync.storage.sieve.side import ScriptFiles
-from jmapsync.sync.options import Options
-from jmapsync.sync.report import Silent
-from tests.kit import virtual
-from tests.sim.world import NOW
+from tests.sim.account_world import AccountWorld
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from jmapsync.demo.account import Account
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Session
     from jmapsync.sync.report import KindReport
     from tests.sim.fate import Fate
 
@@ -41,66 +33,37 @@ WORD = re.compile(r"w[0-9]+w")
 DIALECTS = ("rfc", "stalwart", "cyrus312", "cyrus36")
 
 
-class ScriptWorld:
-    """One account on an embedded server and one mirror of its scripts."""
+class ScriptTree:
+    """The scripts of an account on the server, and the directory that they are mirrored to."""
 
-    def __init__(self, base: Path, dialect: str) -> None:
-        self.base = base
+    def __init__(self, base: Path, account: Account, account_id: str, token: Callable[[], str]) -> None:
+        """Prepare; `account_id` is the account that the configuration names."""
         self.root = base / "sieve"
-        self.server = DemoServer(dialect=dialect)
-        self.store = self.server.account.scripts
-        self.requests = 0
-        self._app = self.server.endpoints.application()
-        self._session: bytes | None = None
-        self._tokens = itertools.count(1)
-        self._processes = itertools.count(1001)
+        self.store = account.scripts
+        self._mirrored = account_id
+        self._token = token
 
-    async def _run(self, fate: Fate | None, options: Options) -> KindReport:
-        state = self.base / "state"
-        state.mkdir(mode=0o700, exist_ok=True)
-        kept = Session.from_json(self._session) if self._session else None
-        url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
-        with closing(Ledger.open(state / "ledger.sqlite")) as opened:
-            ledger = fate.wrap(opened) if fate else opened
-            transport = fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app)
-            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=transport) as client:
-                session = await client.session()
-                run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: NOW)
-                await run.run([self._sides(client, session, fate)], client.together)
-                self._session, self.requests = (await client.session()).to_json(), client.requests
-                return run.report.kinds["sieve"]
-
-    def _sides(self, client: Client, session: Session, fate: Fate | None) -> Sides:
-        theirs = session.account_for(next(name for name in SIEVE.capabilities if name in session.capabilities))
-        local = ScriptFiles(self.root, clock=lambda: 4e9, token=lambda: f"{next(self._tokens):08x}")
+    def sides(self, client: Client, session: Session, fate: Fate | None) -> Sides:
+        """Return both sides for a run."""
+        theirs = session.account_for(next(name for name in SIEVE.capabilities if name in session.capabilities), self._mirrored)
+        local = ScriptFiles(self.root, clock=lambda: 4e9, token=self._token)
         remote = ScriptSide(client, theirs, local)
         pair = MailPair(local, remote, by_content=False)
         if fate is not None:
             pair = MailPair(fate.wrap(local), fate.wrap(remote), by_content=False)
         return Sides(SIEVE, theirs.id, pair)
 
-    def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> KindReport:
-        """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
-        process = mock.patch("os.getpid", return_value=next(self._processes))
-        try:
-            with fate.over(self.base) if fate else nullcontext(), process:
-                return virtual.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))[0]
-        finally:
-            if fate is not None and fate.trouble is not None:
-                raise fate.trouble
+    def watch_active(self) -> list[str]:
+        """Return a list to which the ids of scripts are added that are activated on the server from now on; nothing: none is."""
+        switched: list[str] = []
+        switch = self.store.switch
 
-    def sync_until_quiet(self, *, allow_deletes: bool = False) -> None:
-        """Run until a run writes nothing; fail if that takes too long or anything is quarantined."""
-        reports: list[KindReport] = []
-        for number in range(MOST_RUNS):
-            report = self.sync(allow_deletes=allow_deletes, full=allow_deletes and number == 1)
-            reports.append(report)
-            written = report.to_disk.total + report.to_server.total
-            if not written and report.state.value == "synced" and not report.problems:
-                return
-        raise AssertionError(f"not at rest: {reports[-2:]}")
+        def note(script_id: str) -> list[str]:
+            switched.append(script_id)
+            return switch(script_id)
 
-    # pictures
+        self.store.switch = note  # type: ignore[method-assign]
+        return switched
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -114,9 +77,6 @@ class ScriptWorld:
         link = self.root / "active"
         return link.readlink().name.removesuffix(".sieve") if link.is_symlink() else ""
 
-    def conflict_copies(self) -> list[bytes]:
-        return [file.read_bytes() for file in sorted((self.base / "state").glob("shelf/*"))]
-
     def leftovers(self) -> list[str]:
         """Return hidden files that only a run under way may have."""
         return sorted(file.name for file in self.root.iterdir() if file.name[0] == "." and file.name != MARKER)
@@ -126,6 +86,32 @@ class ScriptWorld:
         assert self.files == self.store.listing()
         assert self.link == self.store.active_name
 
+
+class ScriptWorld(ScriptTree, AccountWorld):
+    """One account on an embedded server and one mirror of its scripts alone."""
+
+    def __init__(self, base: Path, dialect: str) -> None:
+        AccountWorld.__init__(self, base, DemoServer(dialect=dialect))
+        ScriptTree.__init__(self, base, self.server.account, "", self.token)
+
+    def all_sides(self, client: Client, session: Session, fate: Fate | None) -> list[Sides]:
+        return [self.sides(client, session, fate)]
+
+    def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> KindReport:
+        """Run once. Raises DiedError."""
+        return self.run(fate, allow_deletes=allow_deletes, full=full).kinds["sieve"]
+
+    def sync_until_quiet(self, *, allow_deletes: bool = False) -> None:
+        """Run until a run writes nothing; fail if that takes too long or anything is quarantined."""
+        reports: list[KindReport] = []
+        for number in range(MOST_RUNS):
+            report = self.sync(allow_deletes=allow_deletes, full=allow_deletes and number == 1)
+            reports.append(report)
+            written = report.to_disk.total + report.to_server.total
+            if not written and report.state.value == "synced" and not report.problems:
+                return
+        raise AssertionError(f"not at rest: {reports[-2:]}")
+
     def picture(self) -> object:
         """Return what both sides hold."""
         return self.files, self.link, self.store.listing(), self.store.active_name, self.leftovers()
@@ -134,8 +120,10 @@ class ScriptWorld:
 class Somebody:
     """Acts on both sides of a world at random; what was edited by one side only has to survive."""
 
-    def __init__(self, world: ScriptWorld, seed: int) -> None:
+    def __init__(self, world: ScriptTree, seed: int, *, exchanges: bool = False) -> None:
+        """`exchanges`: scripts take over names from one another, too; it is not one of the acts of the other seeds."""
         self.world = world
+        self.exchanges = exchanges
         self.chance = random.Random(seed)
         self.safe: set[str] = set()
         """Words that nobody took away."""
@@ -156,6 +144,7 @@ class Somebody:
     def act(self) -> None:
         act = self.chance.choice([
             *(self._create, self._edit, self._edit, self._rename, self._delete, self._activate, self._activate, self._deactivate),
+            *((self._exchange, self._exchange, self._take_over) if self.exchanges else ()),
         ])  # fmt: skip
         here = self.chance.random() < 0.5
         self.acts.append(f"{act.__name__} {'here' if here else 'there'}")
@@ -211,11 +200,42 @@ class Somebody:
             if leads and self.chance.random() < 0.5:
                 self._link(new)
 
+    def _exchange(self, *, here: bool) -> None:
+        """Give each of some scripts the name of the next one."""
+        names = sorted(self.world.files if here else self.world.store.listing())
+        if len(names) > 1:
+            chosen = self.chance.sample(names, self.chance.randint(2, min(3, len(names))))
+            self._rename_all(dict(zip(chosen, [*chosen[1:], chosen[0]], strict=True)), here=here)
+
+    def _take_over(self, *, here: bool) -> None:
+        """Delete a script, and give another one its name."""
+        names = sorted(self.world.files if here else self.world.store.listing())
+        if len(names) > 1 and (name := self._chosen(here=here)):
+            self._forget(name, here=here)
+            self._rename_all({self.chance.choice([one for one in names if one != name]): name}, here=here)
+
+    def _rename_all(self, names: dict[str, str], *, here: bool) -> None:
+        """Give scripts other names at once; a link stays as it is, and leads to whatever has the name then, or follows."""
+        follows = here and self.world.link in names and self.chance.random() < 0.5
+        link = names.get(self.world.link, "")
+        for name in names:
+            self._file(name).rename(self.world.root / f"{name}.moving") if here else self.world.store.rename(name, f"{name} moving")
+        for name, new in names.items():
+            if here:
+                (self.world.root / f"{name}.moving").rename(self._file(new))
+            else:
+                self.world.store.rename(f"{name} moving", new)
+        if follows:
+            self._link(link)
+
     def _delete(self, *, here: bool) -> None:
         if name := self._chosen(here=here):
-            data = self.world.files[name] if here else self.world.store.listing()[name]
-            self.safe -= set(WORD.findall(data.decode()))
-            self._file(name).unlink() if here else self.world.store.delete(name)
+            self._forget(name, here=here)
+
+    def _forget(self, name: str, *, here: bool) -> None:
+        data = self.world.files[name] if here else self.world.store.listing()[name]
+        self.safe -= set(WORD.findall(data.decode()))
+        self._file(name).unlink() if here else self.world.store.delete(name)
 
     def _activate(self, *, here: bool) -> None:
         if name := self._any(here=here):

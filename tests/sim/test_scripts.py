@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.sim.fate import DiedError, Fate
 from tests.sim.scripts import DIALECTS, WORD, ScriptWorld, Somebody
 from tests.sim.world import scratch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
 SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "200")) if NIGHT else 2)
@@ -17,9 +21,9 @@ STRIDE = 1 if NIGHT else 23
 ACTS = 6
 
 
-def begin(base: object, dialect: str) -> ScriptWorld:
+def begin(base: Path, dialect: str) -> ScriptWorld:
     """Return a world in which both sides agreed once, and then both did everything that they can."""
-    world = ScriptWorld(base, dialect)  # type: ignore[arg-type]
+    world = ScriptWorld(base, dialect)
     store = world.store
     for name in ("active", "edited", "theirs", "gone"):
         store.add(name, f"# {name}\r\nkeep;\r\n", active=name == "active")
@@ -59,12 +63,65 @@ def test_a_death_at_any_step_changes_no_end(dialect: str) -> None:
             assert (world.sync().to_server.total, world.requests) == (0, 1)
 
 
+EXCHANGED = {"a": "b", "b": "a", "c": "d", "d": "e", "e": "c", "f": "g", "g": "", "h": "H"}
+"""What becomes of the names of scripts; an empty one is deleted."""
+
+
+def begin_exchange(base: Path, dialect: str, side: str) -> ScriptWorld:
+    """Return a world in which names were exchanged on a side, once both sides had agreed."""
+    world = ScriptWorld(base, dialect)
+    store = world.store
+    for name in EXCHANGED:
+        store.add(name, f"# {name}\r\nkeep;\r\n", active=name == "a")
+    world.sync_until_quiet()
+    if side == "there":
+        for name, new in EXCHANGED.items():
+            store.rename(name, f"{name} moving") if new else store.delete(name)
+        for name, new in EXCHANGED.items():
+            if new:
+                store.rename(f"{name} moving", new)
+        return world
+    files = {name: world.root / f"{name}.sieve" for name in EXCHANGED}
+    for name, file in files.items():
+        file.rename(world.root / f"{name}.moving") if EXCHANGED[name] else file.unlink()
+    for name, new in EXCHANGED.items():
+        if new:
+            (world.root / f"{name}.moving").rename(world.root / f"{new}.sieve")
+    (world.root / "active").unlink()
+    (world.root / "active").symlink_to("b.sieve")
+    return world
+
+
+@pytest.mark.parametrize("side", ["here", "there"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_death_in_an_exchange_of_names_changes_no_end_and_switches_nothing(dialect: str, side: str) -> None:
+    scripts = {new: f"# {name}\r\nkeep;\r\n".encode() for name, new in EXCHANGED.items() if new}
+    with scratch() as base:
+        world = begin_exchange(base, dialect, side)
+        fate = Fate()
+        world.sync(fate)
+        most = fate.steps
+    for step in range(1 + DIALECTS.index(dialect) * STRIDE // 4, most + 1, STRIDE):
+        with scratch() as base:
+            world = begin_exchange(base, dialect, side)
+            switched = world.watch_active()
+            fate = Fate(step)
+            with pytest.raises(DiedError):
+                world.sync(fate)
+            died = f"died at {step}, {fate.trace[-1]}"
+            world.sync_until_quiet()
+            assert (world.files, world.link) == (scripts, "b"), died
+            assert (world.store.listing(), world.store.active_name) == (scripts, "b"), died
+            assert (world.leftovers(), world.conflict_copies(), switched) == ([], [], []), died
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_acts_on_both_sides_and_deaths_lose_nothing(dialect: str, seed: int) -> None:
+@pytest.mark.parametrize("exchanges", [False, True])
+def test_acts_on_both_sides_and_deaths_lose_nothing(dialect: str, seed: int, exchanges: bool) -> None:
     with scratch() as base:
         world = ScriptWorld(base, dialect)
-        somebody = Somebody(world, FIRST + seed)
+        somebody = Somebody(world, FIRST + seed, exchanges=exchanges)
         somebody.populate()
         world.sync_until_quiet()
         for _ in range(3):

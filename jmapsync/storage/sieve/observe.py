@@ -233,7 +233,7 @@ class ScriptScan(Struct):
             return
         why, file = self.link.why, self.link.file
         keys = {place.name: key for key, place in self._places.items()}
-        key = keys.get(file) or self._old_names.get(file) or self._left_behind()
+        key = keys.get(file) or self._old_names.get(file) or self._without_mark(file) or self._left_behind()
         fresh = any(reading.entry.name == file for reading in self._fresh.values())
         if not why and key is None and not fresh:
             why = f"it leads to {file}, which is not there or cannot be read"
@@ -247,6 +247,10 @@ class ScriptScan(Struct):
             self.active = key
         if self.overruled:
             self._found.problems.append(Trouble(LINK, _OVERRULED))
+
+    def _without_mark(self, file: str) -> int | None:
+        """Return the script whose file had this marked name before a run gave it the plain one and died."""
+        return next((key for key in self._places if stands_for(file, self._name(key))), None) if is_marked(stem_of(file)) else None
 
     def _left_behind(self) -> int | None:
         """Return the script whose file was renamed in an earlier run that died before it moved the link, which leads to nothing."""
