@@ -10,7 +10,7 @@ from jmapsync.formats.scripts import is_script, script_name
 from jmapsync.jmap.blobs import upload
 from jmapsync.opening import read_regular
 from jmapsync.storage.jmap.scripts.listing import LARGEST, Scripts
-from jmapsync.storage.jmap.scripts.set import MEDIA_TYPE, validate
+from jmapsync.storage.jmap.scripts.validate import MEDIA_TYPE, validate
 from jmapsync.text import shortened
 
 if TYPE_CHECKING:

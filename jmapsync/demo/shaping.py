@@ -99,6 +99,11 @@ class Shape:
         read: JsonObject = {key: self._read_state(value) if key in _STATE_ARGUMENTS else value for key, value in arguments.items()}
         if kind == "import" and isinstance(read.get("emails"), dict):
             read["emails"] = {key: _with_own_blob(wish) for key, wish in read["emails"].items()}
+        elif name.startswith("SieveScript/"):
+            read = _with_own_blob(read)
+            for part in ("create", "update"):
+                if isinstance(read.get(part), dict):
+                    read[part] = {key: _with_own_blob(wish) for key, wish in read[part].items()}
         elif name == "Blob/get" and isinstance(read.get("ids"), list):
             read["ids"] = [own_blob_id(str(one)) for one in read["ids"]]
         elif kind == "queryChanges" and isinstance(read.get("sinceQueryState"), str):

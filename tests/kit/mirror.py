@@ -73,12 +73,16 @@ class Mirror:
     token: Callable[[], str] = lambda: secrets.token_hex(4)
     clock: Callable[[], float] = time.time
     runner: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
+    beside: Callable[[Client, Session], list[Sides]] = lambda client, session: []  # none, whatever they are
+    """Returns both sides of the kinds that are mirrored beside mail."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
     restored: Restored | None = None
     """What the last restore did."""
     proved: Proof | None = None
     """What the last verification found."""
+    proved_beside: list[Proof] = field(default_factory=list)
+    """What it found of the kinds beside mail."""
 
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
@@ -159,9 +163,11 @@ class Mirror:
                     kind = self.kind.pulled_only() if self.direction == "pull" else self.kind
                     sides = Sides(kind, account.id, both, patterns=patterns, tags=tags)
                     if proving:
-                        self.proved = (await run.verify([sides])).get(kind.name)
+                        proofs = await run.verify([sides, *self.beside(client, session)])
+                        self.proved = proofs.pop(kind.name, None)
+                        self.proved_beside = list(proofs.values())
                     elif selection is None:
-                        await run.run([sides], client.together)
+                        await run.run([sides, *self.beside(client, session)], client.together)
                     else:
                         self.restored = await run.restore(sides, selection, None)
                     self.session = (await client.session()).to_json()

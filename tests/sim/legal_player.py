@@ -11,6 +11,7 @@ from tests.sim.folders import Householder
 from tests.sim.legal import LIMITS
 from tests.sim.listening import WorldListener
 from tests.sim.posting import Posting
+from tests.sim.script_checks import ScriptPlayer
 from tests.sim.world import local_letter, writes
 from tests.sim.world_checks import assert_true
 
@@ -32,6 +33,8 @@ THERE = ("flag_there", "move_there", "destroy_there", "deliver")
 SWAPS = ("swap", "swap_there")
 SELDOM = ("edit_in_place", "backdate", "forget", "limit", "restore", "full", "slip", "listen", "write_large")
 """What happens now and then between other acts."""
+SCRIPTS = ("script", "script", "script", "script_amid")
+"""What happens to Sieve scripts where they are mirrored beside the mail."""
 MOVING_LIMITS = (
     "max_objects_in_get",
     "max_objects_in_set",
@@ -55,12 +58,16 @@ class LegalPlayer(Householder):
         self.posting = Posting(world)
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
+        self.scripts = ScriptPlayer(world.scripts, seed) if world.scripts is not None else None
 
     def populate(self, messages: int = MESSAGES) -> None:
         for path in ("Lists", "Lists/python"):
             self.world.account.create_mailbox(path)
         for _ in range(messages):
             self.deliver()
+        if self.scripts is not None:
+            self.world.on_scripts = self.scripts.note
+            self.scripts.populate()
 
     def play(self, act: Act) -> None:
         """Do one act; its choices are its own, so that leaving another one out changes few of them."""
@@ -160,6 +167,18 @@ class LegalPlayer(Householder):
         """Run, and let somebody act in the middle of it."""
         step, name, seed = self._chance.randint(1, LATEST_SLIP), self._chance.choice(AMID), self._chance.randrange(1 << 30)
         self.world.die(0, slips={step: lambda: self.play((name, seed))})
+
+    def script(self) -> None:
+        """Act on scripts."""
+        if self.scripts is not None:
+            self.scripts.play(self._chance)
+
+    def script_amid(self) -> None:
+        """Run, and let somebody act on scripts in the middle of it: what is activated then may have been wanted before."""
+        if self.scripts is not None:
+            known = len(self.scripts.faults)
+            self.world.die(0, slips={self._chance.randint(1, LATEST_SLIP): self.script})
+            del self.scripts.faults[known:]
 
     def write_large(self) -> None:
         """Write a message of which a server may say that it is too large."""

@@ -20,13 +20,15 @@ from jmapsync.demo.dialect import DIALECTS
 from tests.sim import worlds
 from tests.sim.instant import seldom_collected
 from tests.sim.legal import CATALOGUE, FURTHER, ITEM_RIGHTS, OBJECT_PROFILES, OBJECTS, PROFILES, PUSH, REFUSALS, RIGHTS
-from tests.sim.legal_player import FOLDERS, MAIL, SELDOM, SWAPS
+from tests.sim.legal_player import FOLDERS, MAIL, SCRIPTS, SELDOM, SWAPS
 from tests.sim.reach import Arcs, measured, summary
-from tests.sim.worlds import WAYS, Script, failure_of, run_script, script_of, shrink
+from tests.sim.worlds import SCRIPT_PROFILES, WAYS, Script, failure_of, run_script, script_of, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+WORLDS: dict[str, dict[str, bool]] = {"mail": {}, "objects": {"objects": True}, "scripts": {"scripts": True}}
+"""What worlds may be of, with the arguments of `script_of`."""
 STRETCH = 25
 """Worlds that one process plays before it reports."""
 SECONDS_BETWEEN_SAVES = 10.0
@@ -58,7 +60,8 @@ class Search:
 
     seed: int
     profile: str
-    objects: bool
+    what: str
+    """What the worlds are of: a name of `WORLDS`."""
     total: Result = field(default_factory=Result)
     done: dict[int, int] = field(default_factory=dict)
     """How many worlds of each stretch were played, by its first seed."""
@@ -79,7 +82,7 @@ class Search:
             {
                 "seed": self.seed,
                 "profile": self.profile,
-                "objects": self.objects,
+                "what": self.what,
                 "worlds": total.worlds,
                 "seconds": round(self.seconds, 1),
                 "done": sorted(self.done.items()),
@@ -95,15 +98,15 @@ class Search:
         data = json.loads(text)
         total = Result(0, data["worlds"], [(seed, why) for seed, why in data["failures"]], Counter(data["reached"]))
         total.arcs = {name: {(one, other) for one, other in arcs} for name, arcs in data["arcs"].items()}
-        return Search(data["seed"], data["profile"], data["objects"], total, dict(data["done"]), data["seconds"])
+        return Search(data["seed"], data["profile"], data["what"], total, dict(data["done"]), data["seconds"])
 
 
-def search(first: int, count: int, profile: str, *, objects: bool = False, coverage: bool = False) -> Result:
+def search(first: int, count: int, profile: str, what: str = "mail", *, coverage: bool = False) -> Result:
     """Play the worlds of some seeds."""
     result = Result(first)
     with seldom_collected(), measured(result.arcs) if coverage else nullcontext():
         for seed in range(first, first + count):
-            script = script_of(seed, profile, objects=objects)
+            script = script_of(seed, profile, **WORLDS[what])
             result.reached.update(reached_by(script))
             if failure := failure_of(script):
                 result.failures.append((seed, failure))
@@ -120,14 +123,14 @@ def reached_by(script: Script) -> Iterator[str]:
     yield from (f"act {name}" for name, _ in script.acts)
 
 
-def _search(job: tuple[int, int, str, bool, bool]) -> Result:
-    first, count, profile, objects, coverage = job
-    return search(first, count, profile, objects=objects, coverage=coverage)
+def _search(job: tuple[int, int, str, str, bool]) -> Result:
+    first, count, profile, what, coverage = job
+    return search(first, count, profile, what, coverage=coverage)
 
 
-def _shrunk(job: tuple[int, str, bool, str]) -> tuple[int, str, str]:
-    seed, profile, objects, failure = job
-    script, failure = shrink(script_of(seed, profile, objects=objects), failure)
+def _shrunk(job: tuple[int, str, str, str]) -> tuple[int, str, str]:
+    seed, profile, what, failure = job
+    script, failure = shrink(script_of(seed, profile, **WORLDS[what]), failure)
     return seed, failure, script.text()
 
 
@@ -136,14 +139,15 @@ def unreached(reached: Counter[str], catalogue: Mapping[str, tuple[Any, ...]] = 
     return sorted(f"{key}={value}" for key, values in catalogue.items() for value in set(values) if not reached[f"{key}={value}"])
 
 
-def never(reached: Counter[str], *, objects: bool) -> list[str]:
+def never(reached: Counter[str], what: str) -> list[str]:
     """Return what no world of this kind had: values of freedoms, ways of a mirror, profiles, acts."""
-    others = {**RIGHTS, **FURTHER, **PUSH, **REFUSALS} if objects else {**OBJECTS, **ITEM_RIGHTS}
+    others = {**RIGHTS, **FURTHER, **PUSH, **REFUSALS} if what == "objects" else {**OBJECTS, **ITEM_RIGHTS}
     catalogue = {key: values for key, values in CATALOGUE.items() if key not in others}
-    if objects:
+    if what == "objects":
         return unreached(reached, catalogue)
-    acts = [f"act {name}" for name in (*MAIL, *FOLDERS, *SWAPS, *SELDOM, "die", "run")]
-    names = [*acts, *(f"profile={name}" for name in PROFILES)]
+    more, profiles = (sorted(set(SCRIPTS)), SCRIPT_PROFILES) if what == "scripts" else ([], PROFILES)
+    acts = [f"act {name}" for name in (*MAIL, *FOLDERS, *SWAPS, *SELDOM, *more, "die", "run")]
+    names = [*acts, *(f"profile={name}" for name in profiles)]
     return unreached(reached, catalogue | WAYS) + [name for name in names if not reached[name]]
 
 
@@ -156,7 +160,7 @@ def main() -> int:
         print("holds")
         return 0
     if options.replay is not None:
-        script = script_of(options.replay, options.profile, objects=options.objects)
+        script = script_of(options.replay, options.profile, **WORLDS[options.what])
         failure = failure_of(script)
         if failure:
             script, failure = shrink(script, failure)
@@ -167,13 +171,13 @@ def main() -> int:
 
 def _search_all(options: argparse.Namespace) -> int:
     state = Path(options.resume) if options.resume else None
-    found = Search(options.seed, options.profile, options.objects)
+    found = Search(options.seed, options.profile, options.what)
     if state is not None and state.exists():
         found = Search.read(state.read_text())
-        asked = (options.seed, options.profile, options.objects)
-        if asked != (found.seed, found.profile, found.objects):
-            sys.exit(f"{state} is of another search: seed {found.seed}, profile {found.profile or 'any'}, objects {found.objects}")
-    jobs = [(*one, options.profile, options.objects, options.coverage) for one in found.stretches(options.worlds)]
+        asked = (options.seed, options.profile, options.what)
+        if asked != (found.seed, found.profile, found.what):
+            sys.exit(f"{state} is of another search: seed {found.seed}, profile {found.profile or 'any'}, {found.what}")
+    jobs = [(*one, options.profile, options.what, options.coverage) for one in found.stretches(options.worlds)]
     kinds = Counter(worlds.kind_of(failure) for _, failure in found.total.failures)
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
         try:
@@ -184,7 +188,7 @@ def _search_all(options: argparse.Namespace) -> int:
         finally:
             _save(found, state)
         firsts = {worlds.kind_of(failure): (seed, failure) for seed, failure in sorted(found.total.failures, reverse=True)}
-        shrinking = [(seed, options.profile, options.objects, failure) for seed, failure in firsts.values()]
+        shrinking = [(seed, options.profile, options.what, failure) for seed, failure in firsts.values()]
         _print_summary(found, kinds, options)
         for seed, failure, text in pool.imap_unordered(_shrunk, shrinking[: options.shrunk]):
             print(f"seed {seed}, made shorter: {failure}\n{text}", flush=True)
@@ -226,14 +230,14 @@ def _save(found: Search, state: Path | None) -> None:
 
 
 def _print_summary(found: Search, kinds: Counter[str], options: argparse.Namespace) -> None:
-    total, what = found.total, "objects" if options.objects else "mail"
+    total, what = found.total, options.what
     rate = f"{total.worlds / max(0.001, found.seconds):.1f}/s"
     failures = f"{len(total.failures)} failures"
     print(f"{total.worlds} worlds of {what} in {found.seconds:.0f} s ({rate}) from seed {found.seed}: {failures}")
     for kind, count in kinds.most_common():
         print(f"  {count} x {kind}")
     print(f"reached: {len(total.reached)} values of freedoms, profiles, ways of a mirror and acts")
-    print("never reached:", ", ".join(never(total.reached, objects=options.objects)) or "nothing")
+    print("never reached:", ", ".join(never(total.reached, what)) or "nothing")
     if total.arcs:
         print(f"run by worlds of {what}, of the lines and branches inside functions:", summary(total.arcs), sep="\n")
 
@@ -243,7 +247,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
     parser.add_argument("--profile", choices=list(DIALECTS), default="", help="the server that others differ from; default: any")
-    parser.add_argument("--objects", action="store_true", help="worlds of contacts, calendars and tasks instead of mail")
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument(
+        "--objects",
+        action="store_const",
+        dest="what",
+        const="objects",
+        help="worlds of contacts, calendars and tasks instead of mail",
+    )
+    named.add_argument(
+        "--scripts", action="store_const", dest="what", const="scripts", help="worlds with Sieve scripts beside the mail"
+    )
     parser.add_argument("--resume", metavar="FILE", default="", help="keep what is found in a file; go on from there if it exists")
     parser.add_argument(
         "--coverage", action="store_true", help="report which functions and branches of the product ran; needs coverage.py, slower"
@@ -254,6 +268,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")
     parser.add_argument("--script", default="", help="play a script, or the one in a file")
     options = parser.parse_args()
-    if options.objects and options.profile not in ("", *OBJECT_PROFILES):
-        parser.error(f"the profile {options.profile} offers no objects")
+    options.what = options.what or "mail"
+    offering = {"objects": OBJECT_PROFILES, "scripts": SCRIPT_PROFILES}.get(options.what, PROFILES)
+    if options.profile not in ("", *offering):
+        parser.error(f"the profile {options.profile} offers no {options.what}")
     return options

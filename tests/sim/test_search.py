@@ -49,7 +49,7 @@ def test_a_search_goes_on_where_it_ended(
 
 def test_the_state_of_another_search_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / "state.json"
-    state.write_text(Search(7, "", objects=False).text())
+    state.write_text(Search(7, "", "mail").text())
     monkeypatch.setattr(sys, "argv", ["worlds", "--worlds", "1", "--seed", "8", "--resume", str(state)])
     with pytest.raises(SystemExit, match="another search: seed 7"):
         search.main()
@@ -71,7 +71,7 @@ def test_the_first_failure_of_a_kind_is_printed_as_a_shorter_script(
 
 
 def test_a_search_survives_its_text() -> None:
-    found = Search(3, "rfc", objects=True)
+    found = Search(3, "rfc", "objects")
     result = Result(3, 2, [(4, "lost")])
     result.reached["roles=False"] = 2
     result.arcs["x.py"] = {(-1, 3), (3, 4)}

@@ -25,6 +25,7 @@ from jmapsync.sync.observe import AUDIT_SECONDS
 from tests.kit.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
 from tests.sim.instant import DirectTransport, replaced, run_at_once
+from tests.sim.script_tree import ScriptTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.jmap.client import Client
     from jmapsync.planner.model import Version
-    from jmapsync.sync.report import KindReport
+    from jmapsync.sync.report import AccountReport, KindReport
 
 NOW = 1_750_000_000
 """The time in every world, in seconds since the epoch."""
@@ -94,10 +95,11 @@ class World:
         freedoms: Freedoms = NONE,
         ways: Ways = USUAL,
         holder: str = "own",
+        scripts: bool = False,
     ) -> None:
         """Make a world with a server of its own, or with one that other worlds have too.
 
-        `holder` says whose account it is, as `ACCOUNTS` of the catalogue has it.
+        `holder` says whose account it is, as `ACCOUNTS` of the catalogue has it; `scripts`: they are mirrored beside the mail.
         """
         self.base = base
         self.now = NOW
@@ -121,6 +123,11 @@ class World:
         self._edits = itertools.count(1)
         self.unseen = False
         """Whether a file was edited in place, which the next run may not see."""
+        self.scripts = ScriptTree(base, self.account, self.account_id, lambda: f"{next(self._tokens):08x}") if scripts else None
+        self.script_report: KindReport | None = None
+        """What the last run that came to its end did with scripts."""
+        self.on_scripts: Callable[[KindReport | None], None] = lambda report: None
+        """Called with that after each run; with nothing after one that died."""
 
     @property
     def root(self) -> Path:
@@ -167,23 +174,35 @@ class World:
             token=lambda: f"{next(self._tokens):08x}",
             clock=lambda: self.now,
             runner=run_at_once,
+            beside=lambda client, session: [self.scripts.sides(client, session, fate)] if self.scripts is not None else [],
         )
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
-        return self._do(lambda mirror: mirror.sync(**options), fate)
+        return self._mail_of(self._do(lambda mirror: mirror.run(**options), fate))
+
+    def _mail_of(self, report: AccountReport) -> KindReport:
+        self.script_report = report.kinds.get("sieve")
+        self.on_scripts(self.script_report)
+        return report.kinds["mail"]
 
     def sync_on_hint(self) -> KindReport:
         """Run as the daemon does when only the server gave a hint: no folder of the disk is listed."""
-        return self._do(lambda mirror: mirror.run(folders=frozenset()).kinds["mail"])
+        return self._mail_of(self._do(lambda mirror: mirror.run(folders=frozenset())))
 
     def restore(self) -> Restored:
         """Put back what the server lacks and the disk has."""
         return self._do(Mirror.restore)
 
     def verify(self) -> Proof:
-        """Prove both sides equal; nothing is written."""
-        return self._do(Mirror.verify)
+        """Prove both sides equal, and those of scripts; nothing is written."""
+
+        def verify(mirror: Mirror) -> Proof:
+            proof = mirror.verify()
+            assert not [one for beside in mirror.proved_beside for one in beside.differences]
+            return proof
+
+        return self._do(verify)
 
     def with_client(self, what: Callable[[Client], Coroutine[Any, Any, None]], fate: Fate | None = None) -> None:
         """Ask the server for something beside the runs, as a process of its own."""
@@ -217,6 +236,7 @@ class World:
             self.sync(fate)
         except DiedError:
             assert fate.dead
+            self.on_scripts(None)
         else:
             assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
         return fate

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.sync.report import State
 from tests.sim.chance import word_in
+from tests.sim.script_checks import assert_scripts_rest
 from tests.sim.world import Ways, writes
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import KindReport
     from tests.sim.legal import LegalServer
     from tests.sim.legal_player import LegalPlayer
+    from tests.sim.script_checks import ScriptPlayer
     from tests.sim.world import World
 
 MOST_RUNS = 12
@@ -48,6 +50,8 @@ def assert_unwritten(world: World) -> None:
 
 def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, proved: bool) -> None:
     """Run until nothing is left to do, and fail unless all is there and nothing else. `proved`: a verification says so too."""
+    if player.scripts is not None:
+        _assert_scripts_rest(world, player.scripts)
     player.posting.assert_emptied(can_send=server.choices.get("roles", True) and _can_send(server))
     reports = _come_to_rest(world, player, server)
     problems = reports[-1].problems
@@ -74,6 +78,16 @@ def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, prove
         assert not differences, f"a verification at rest: {differences[0].item}: {differences[0].why}"
         assert world.picture() == before
     assert_unwritten(world)
+
+
+def _assert_scripts_rest(world: World, scripts: ScriptPlayer) -> None:
+    def sync(meant: bool) -> KindReport:
+        world.now += LONGER_THAN_HELD
+        world.sync(allow_deletes=meant)
+        assert world.script_report is not None
+        return world.script_report
+
+    assert_scripts_rest(scripts, sync, world.state, read_only=world.account.is_read_only)
 
 
 def _can_send(server: LegalServer) -> bool:
@@ -128,7 +142,7 @@ def _assert_silent(world: World, last: KindReport) -> None:
     counts: list[int] = []
     enough = world.server.limits.max_calls_in_request >= ENOUGH_CALLS
     once = enough and not world.server.freedoms.cannot_calculate and not last.problems
-    once = once and not world.server.freedoms.changes_lacking
+    once = once and not world.server.freedoms.changes_lacking and world.scripts is None
     while len(counts) < 1 + once and counts != [1]:
         report = world.sync()
         assert (writes(report), report.folders.total, report.problems) == (0, 0, last.problems), report

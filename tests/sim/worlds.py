@@ -18,8 +18,9 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.demo.dialect import DIALECTS
 from tests.sim.legal import LegalServer, draw
-from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SELDOM, SWAPS, Act, LegalPlayer
+from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SCRIPTS, SELDOM, SWAPS, Act, LegalPlayer
 from tests.sim.object_worlds import acts_of, play_objects
 from tests.sim.world import Ways, World, scratch
 from tests.sim.world_checks import assert_rest, assert_true
@@ -38,6 +39,9 @@ WAYS: dict[str, tuple[Any, ...]] = {
 OFTEN_WAYS = 0.06
 """How often each of them is."""
 OFTEN_PROVED = 0.2
+OFTEN_SCRIPTS = 0.6
+"""How often an act on scripts comes after another one, where they are mirrored too."""
+SCRIPT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.scripts)
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ class Script:
     """How the mirror is configured otherwise than usual."""
     proved: bool = False
     """Whether a verification has to agree at the end."""
+    scripts: bool = False
+    """Whether Sieve scripts are mirrored beside the mail."""
 
     def text(self) -> str:
         """Return the script as JSON on one line, as `--script` takes it."""
         server = {"profile": self.server.profile, "choices": self.server.choices, "seed": self.server.seed}
-        mirror = {"ways": self.ways, "proved": self.proved}
+        mirror = {"ways": self.ways, "proved": self.proved, "scripts": self.scripts}
         return json.dumps({"server": server, "acts": self.acts, "messages": self.messages, "objects": self.objects, **mirror})
 
     @staticmethod
@@ -66,12 +72,14 @@ class Script:
         data = json.loads(text)
         acts = tuple((name, seed) for name, seed in data["acts"])
         ways = {key: tuple(value) if isinstance(value, list) else value for key, value in data.get("ways", {}).items()}
-        proved = bool(data.get("proved"))
-        return Script(LegalServer(**data["server"]), acts, data["messages"], data["objects"], ways, proved)
+        more = bool(data.get("proved")), bool(data.get("scripts"))
+        return Script(LegalServer(**data["server"]), acts, data["messages"], data["objects"], ways, *more)
 
 
-def script_of(seed: int, profile: str = "", *, objects: bool = False) -> Script:
-    """Return the script of a seed."""
+def script_of(seed: int, profile: str = "", *, objects: bool = False, scripts: bool = False) -> Script:
+    """Return the script of a seed; one with Sieve scripts beside the mail has the same acts on mail, and others between them."""
+    if scripts:
+        return _with_scripts(script_of(seed, profile), seed)
     chance = random.Random(f"script {seed}")
     if objects:
         return Script(draw(seed, profile, objects=True), tuple(acts_of(chance)), objects=True)
@@ -92,6 +100,21 @@ def script_of(seed: int, profile: str = "", *, objects: bool = False) -> Script:
     return Script(draw(seed, profile), (*first, ("run", 0), *acts), ways=ways, proved=chance.random() < OFTEN_PROVED)
 
 
+def _with_scripts(script: Script, seed: int) -> Script:
+    """Return a script with acts on Sieve scripts between those that it has; one whose server has none, with Stalwart's server."""
+    chance = random.Random(f"sieve {seed}")
+    server = script.server if script.server.dialect().scripts else replace(script.server, profile=chance.choice(SCRIPT_PROFILES))
+    acts: list[Act] = []
+    for act in script.acts:
+        acts.append(act)
+        if chance.random() < OFTEN_SCRIPTS:
+            acts.append((chance.choice(SCRIPTS), chance.randrange(1 << 30)))
+        if chance.random() < OFTEN_SCRIPTS / 3:
+            acts.append(("die", chance.randint(1, 250)))
+    ways = {key: value for key, value in script.ways.items() if key != "direction"}
+    return replace(script, server=server, acts=tuple(acts), ways=ways, scripts=True)
+
+
 def run_script(script: Script) -> None:
     """Play a script to its end. Raises AssertionError where something does not hold, and what a run raises."""
     if script.objects:
@@ -99,7 +122,14 @@ def run_script(script: Script) -> None:
         return
     with scratch() as base:
         server = script.server
-        world = World(base, server.dialect(), freedoms=server.freedoms(), ways=Ways(**script.ways), holder=server.holder)
+        world = World(
+            base,
+            server.dialect(),
+            freedoms=server.freedoms(),
+            ways=Ways(**script.ways),
+            holder=server.holder,
+            scripts=script.scripts,
+        )
         limits = world.server.limits
         player = LegalPlayer(world, script.server.seed, single=limits.max_mailboxes_per_email == 1)
         player.populate(script.messages)

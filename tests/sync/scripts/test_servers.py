@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.demo import DemoServer
+from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo.problems import MethodError
 from jmapsync.errors import NetworkError
 from tests.kit.script_mirror import KEEP, STOP, ScriptMirror
@@ -156,3 +157,18 @@ def test_a_server_that_gives_few_at_a_time_is_asked_page_by_page(make: Make, pag
     server.faults.truncated_query.arm(page, only=["SieveScript/query"])
     assert mirror.sync().problems == []
     assert set(mirror.files) == {"main", "other", "third", "fourth"}
+
+
+@pytest.mark.parametrize("choice", [{"cuts_null_ids": True}, {"object_limits": "request"}, {"object_limits": "method"}])
+def test_edits_and_deletions_reach_a_server_that_gives_one_script_at_a_time(tmp_path: Path, choice: dict[str, Any]) -> None:
+    limits = dataclasses.replace(RFC.limits, max_objects_in_get=1)
+    with DemoServer(dialect=dataclasses.replace(RFC, limits=limits, **choice)) as server:
+        store, mirror = server.account.scripts, ScriptMirror(server.url, tmp_path)
+        for name in ("a", "b", "c"):
+            store.add(name, f"# {name}\r\nkeep;\r\n")
+        mirror.sync_until_quiet(requests=0)
+        assert set(mirror.files) == {"a", "b", "c"}
+        mirror.write("b", STOP)
+        (mirror.root / "c.sieve").unlink()
+        mirror.sync_until_quiet(requests=0)
+        assert store.listing() == {"a": b"# a\r\nkeep;\r\n", "b": b"stop;\r\n"}

@@ -14,7 +14,7 @@ import msgspec
 from jmapsync.errors import JmapsyncError, Scope
 from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import download_whole
-from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.kinds import SIEVE
@@ -93,12 +93,13 @@ class Scripts:
         self.doubt = ""
         try:
             found = await self._get(None)
-        except MethodError as error:
+        except (MethodError, RequestError) as error:
             if not is_too_large(error):
-                raise_if_gone(self.client, self.account, error)
+                if isinstance(error, MethodError):
+                    raise_if_gone(self.client, self.account, error)
                 raise
             return await self.some(await self._ids())
-        if len(found.items) >= SILENTLY_CUT:
+        if len(found.items) >= min(SILENTLY_CUT, (await self.caller.limits()).max_objects_in_get):
             return await self.some(await self._ids())
         return found
 

@@ -20,11 +20,13 @@ from jmapsync.formats.message import digest_of
 from jmapsync.formats.script_lexer import includes
 from jmapsync.formats.scripts import ACTIVE, name_for
 from jmapsync.jmap.blobs import upload
-from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.failures import MethodError, RequestError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import NO_TAGS, Verb
+from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.scripts.names import first_in_cycle, temporary_name
-from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.jmap.scripts.validate import MEDIA_TYPE, TAKEN, refusal_of, validate
+from jmapsync.storage.jmap.set import failed_call
 from jmapsync.storage.port import Created, Done, Refused, Stale
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.scripts.listing import Script, Scripts
     from jmapsync.storage.port import Job, Receipt
 
-MEDIA_TYPE = "application/sieve"
 _DEACTIVATIONS: tuple[dict[str, Any], ...] = (
     {"onSuccessDeactivateScript": True},
     {"onSuccessDeactivatescript": True},  # Cyrus 3.12 spells it so
@@ -42,9 +43,6 @@ _DEACTIVATIONS: tuple[dict[str, Any], ...] = (
 )
 _OTHER = "another script was activated on the server since it was listed, and that one stays active"
 _KEPT = "it stays active on the server, because the script that is to be active instead was not accepted there"
-_TAKEN = "the server has another script of this name"
-_LONGEST = 2000
-"""Characters kept of what a server says of a script."""
 
 
 class Wish(Protocol):
@@ -82,6 +80,8 @@ class ScriptSetter:
         self._state = ""
         self._now: dict[str, Script] = {}
         """What the server held before, by id."""
+        self._gone: set[str] = set()
+        """Ids that the server no longer has."""
         self._ids: dict[int, str] = {}
         """The id of each script that was created or changed, by key."""
         self._wrote: dict[int, str] = {}
@@ -96,7 +96,7 @@ class ScriptSetter:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders, each by itself. Raises what concerns the whole account."""
-        await self._list()
+        await self._list({str(job.ref) for job in jobs if job.ref})
         receipts: dict[int, Receipt] = {}
         ready = [job for job in jobs if self._is_expected(job, receipts)]
         content = [job for job in ready if job.order.verb is not Verb.DELETE]
@@ -110,11 +110,14 @@ class ScriptSetter:
         await self._conclude([job for job in content if job.order.key not in receipts], receipts)
         return list(receipts.values())
 
-    async def _list(self) -> None:
+    async def _list(self, refs: set[str]) -> None:
+        """List the scripts; those of some ids that the list lacks are asked for, as a list may be cut."""
         found = await self._scripts.all()
-        self._state, self._now = found.state, {one.id: one for one in found.items}
-        self._names = {one.id: one.held for one in found.items}
-        await self._scripts.read(found.items)
+        rest, _ = await self._scripts.missing(refs - {one.id for one in found.items})
+        scripts = [*found.items, *rest.items]
+        self._state, self._now, self._gone = found.state, {one.id: one for one in scripts}, set(rest.not_found)
+        self._names = {one.id: one.held for one in scripts}
+        await self._scripts.read(scripts)
 
     async def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], Any]) -> None:
         try:
@@ -134,8 +137,10 @@ class ScriptSetter:
         if order.verb is Verb.CREATE:
             return True
         script = self._now.get(str(job.ref))
-        if script is None:
+        if str(job.ref) in self._gone:
             receipts[key] = Done(key) if order.verb is Verb.DELETE else Stale(key, "it was deleted on the server")
+        elif script is None:
+            receipts[key] = Stale(key, SILENT)
         elif script.id not in self._scripts.known or self._scripts.known[script.id].blob != script.blob_id:
             receipts[key] = Stale(key, "its content cannot be read on the server")
         elif order.expect is None or not self._is_held(script, order.expect, deletes=order.verb is Verb.DELETE):
@@ -189,15 +194,15 @@ class ScriptSetter:
     def _without_name(self, key: int) -> Receipt:
         """Return the receipt of a script whose name another one has, which may be deleted in this run, but only once."""
         if key in self._blocked:
-            return Refused(key, _TAKEN, Remedy.HUMAN)
+            return Refused(key, TAKEN, Remedy.HUMAN)
         self._blocked.add(key)
-        return Stale(key, _TAKEN)
+        return Stale(key, TAKEN)
 
     def _reserve(self, job: Job, name: str, own: str) -> None:
         """Raise _RefusedError where another script has a name: not every server minds."""
         if any(one == name for ref, one in self._names.items() if ref != own):
             self._taken.add(job.order.key)
-            raise _RefusedError(Stale(job.order.key, _TAKEN))
+            raise _RefusedError(Stale(job.order.key, TAKEN))
 
     async def _write(self, job: Job, instead: str = "") -> None:
         """Create a script, give it another content, or another name; `instead` of the one that it is to have, if given."""
@@ -273,7 +278,7 @@ class ScriptSetter:
         if error is not None and error.type == "alreadyExists":
             self._taken.add(job.order.key)
         if error is not None:
-            raise _RefusedError(_refusal(job, error))
+            raise _RefusedError(refusal_of(job, error))
         return answer
 
     # what is active
@@ -346,36 +351,9 @@ class ScriptSetter:
             receipts[key] = Created(key, version, script.id, size) if made else Done(key, version)
 
 
-async def validate(scripts: Scripts, blob: str) -> str:
-    """Return why a server does not accept the script in a blob; nothing where it does (RFC 9661, 2.6)."""
-    call = Call("SieveScript/validate", {"accountId": scripts.account.id, "blobId": blob}, "validate")
-    error = (await scripts.caller.call([call])).get(call).get("error")
-    if error is None:
-        return ""
-    found = SetError.parse(error)
-    return " ".join(found.description.split())[:_LONGEST] or found.type
-
-
 def _name_of(job: Job) -> str:
     """Return the name that a script is to have on the server."""
     return name_for(job.order.tags, job.order.expect.tags if job.order.expect is not None else NO_TAGS, keeps=True)
-
-
-def _refusal(job: Job, error: SetError) -> Receipt:
-    """Return the receipt of a script that the server refused.
-
-    By the RFC a script that is not valid is `invalidSieve` and one that is active `sieveIsActive`; Cyrus and Stalwart say
-    `invalidScript` and `scriptIsActive`, as a draft did.
-    """
-    key = job.order.key
-    if error.type in {"invalidSieve", "invalidScript"}:
-        why = f"the server does not accept the script: {' '.join(error.description.split())[:_LONGEST] or error.type}"
-        return Refused(key, why, Remedy.NEVER)
-    if error.type in {"sieveIsActive", "scriptIsActive"}:
-        return Stale(key, "it was activated on the server since it was listed")
-    if error.type == "alreadyExists":
-        return Refused(key, _TAKEN, Remedy.HUMAN)
-    return refusal(job, error)
 
 
 def _included_first(jobs: Sequence[Job]) -> list[Job]:
