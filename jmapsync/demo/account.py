@@ -249,6 +249,13 @@ class Account(MailStore):
             self.note_mailbox(record)
             self.unreadable = frozenset(box.id for box in self.mailboxes.values() if not box.rights["mayReadItems"])
 
+    def set_shares(self, mailbox: str, shares: dict[str, dict[str, bool]] | None) -> None:
+        """Share a mailbox with others, by their names, for what each may do in it."""
+        with self.transaction():
+            record = self.mailbox(mailbox)
+            record.share_with = shares
+            self.note_mailbox(record)
+
     def raw(self, email_id: str) -> bytes:
         """Return a message's bytes."""
         return read_content(self.blobs[self.emails[email_id].blob_id])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
+MAIL_SHARING = "urn:ietf:params:jmap:mail:share"
 BLOB = "urn:ietf:params:jmap:blob"
 SIEVE = "urn:ietf:params:jmap:sieve"
 CYRUS_SIEVE = "https://cyrusimap.org/ns/jmap/sieve"
@@ -116,6 +117,8 @@ class Dialect:
     """James: `/query` takes no anchor, and `Mailbox/query` only a filter by role."""
     ways: Freedoms = NONE
     """What it chooses of the things that the RFCs leave open."""
+    mail_sharing: bool = False
+    """Shows whom mailboxes are shared with (draft-ietf-jmap-mail-sharing)."""
     refusals: Refusals = NO_MORE
     """What it refuses beyond what they say."""
 
@@ -454,6 +457,7 @@ CYRUS_36 = dataclasses.replace(
 STALWART = dataclasses.replace(
     RFC,
     name="stalwart",
+    mail_sharing=True,
     limits=Limits(max_size_mailbox_name=255, max_mailbox_depth=10),
     api_path="/jmap/",
     refusals=Refusals(inbox_in_any_case=True, guarded="inbox, junk, trash", needs_header=True),

@@ -51,7 +51,7 @@ class MailboxQueryChangesArguments(QueryChangesArguments):
 
 def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
     """Return a mailbox as the wire has it, but for its threads, which cost a pass over all messages."""
-    whole = {
+    whole: JsonObject = {
         "id": mailbox.id,
         "name": mailbox.name,
         "parentId": mailbox.parent_id,
@@ -64,6 +64,8 @@ def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) ->
         "unreadThreads": 0,
         "myRights": dict(mailbox.rights),
     }
+    if account.dialect.mail_sharing:
+        whole |= {"shareWith": mailbox.share_with}
     if account.dialect.mailbox_rules == "james":
         return {name: value for name, value in whole.items() if value is not None}
     return whole
@@ -72,7 +74,8 @@ def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) ->
 def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     """Answer `Mailbox/get`."""
     account = context.account(arguments.account_id)
-    names = checked_properties(arguments.properties, _PROPERTIES)
+    shared = ("shareWith",) if account.dialect.mail_sharing else ()
+    names = checked_properties(arguments.properties, (*_PROPERTIES, *shared))
     roles = context.service.faults.no_roles.active() is None
     with account.lock:
         ids, not_found = requested_ids(context, arguments.ids, "Mailbox", account.mailboxes)

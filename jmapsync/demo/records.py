@@ -42,6 +42,7 @@ class Mailbox:
     total: int = 0
     unread: int = 0
     changed: int = 0
+    share_with: dict[str, dict[str, bool]] | None = None
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ from jmapsync.demo.dialect import (
     CYRUS_CALENDARS,
     CYRUS_SIEVE,
     MAIL,
+    MAIL_SHARING,
     SIEVE,
     SUBMISSION,
     VACATION,
@@ -165,6 +166,8 @@ class Service:
             offered[CYRUS_BLOB] = {}
         if self.dialect.websocket:
             offered[WEBSOCKET] = {}
+        if self.dialect.mail_sharing:
+            offered[MAIL_SHARING] = {}
         offered |= script_capabilities(self.dialect)
         if self.shape is not None and self.shape.freedoms.more_capabilities:
             offered |= MORE
@@ -231,6 +234,7 @@ class Service:
                 "mayCreateCalendar": account.calendars.may_create,
             },
             CYRUS_CALENDARS: {},
+            MAIL_SHARING: {},
             **script_details(self.dialect),
         }
         if self.dialect.core_of_account != "no":

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
+from jmapsync.formats.names import seen_path
 from jmapsync.formats.objects import INSTANCES, MalformedError
 from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import Ledger, Record
@@ -170,12 +171,16 @@ class Ingester(Struct):
             if folder.default:
                 self.ledger.set_note(note_of(DEFAULT, self.kind.name), folder.ref)
         mirrored = [folder for folder in page.folders if folder.ref in self.context.keys]
-        if self.kind.items.mergeable:
-            self.scope.messages += changes_of_rights(self.kind, mirrored, before)
-            self.scope.messages += changes_of_shares(self.kind, self.ledger, mirrored, gone)
+        self.scope.messages += changes_of_rights(self.kind, mirrored, before, self._seen_name)
+        self.scope.messages += changes_of_shares(self.kind, self.ledger, mirrored, gone, self._seen_name)
         rights = {ref: held for ref, held in before.items() if ref not in gone}
         rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
         self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
+
+    def _seen_name(self, folder: Folder) -> str:
+        """Return what people call a container: a mailbox by its path, as far as it is known."""
+        path = "" if self.kind.items.mergeable else self.ledger.folder_path(self.context.keys[folder.ref])
+        return seen_path(path) or folder.name
 
     def _remote_folder(self, folder: Folder, known: Record | None, waiting: Waiting) -> int:
         """Ingest one mailbox; an unknown one is matched with a local folder of the same path, if there is one."""

@@ -9,7 +9,7 @@ from jmapsync.kinds import rights_in_words
 from jmapsync.sync.quarantine import note_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
@@ -19,7 +19,9 @@ SHARES = "shares"
 _NOUNS = {"addressbook": "address book", "tasklist": "task list"}
 
 
-def changes_of_rights(kind: Kind, folders: Iterable[Folder], before: Mapping[str, list[str]]) -> Iterator[str]:
+def changes_of_rights(
+    kind: Kind, folders: Iterable[Folder], before: Mapping[str, list[str]], name_of: Callable[[Folder], str]
+) -> Iterator[str]:
     """Yield one message for each container in which the user may do other things than at the last report, by id in `before`."""
     for folder in folders:
         if folder.ref not in before:
@@ -30,10 +32,12 @@ def changes_of_rights(kind: Kind, folders: Iterable[Folder], before: Mapping[str
             f"you may now {rights_in_words(now - was)}" if now - was else "",
         ]
         if was != now:
-            yield f"The rights in the {_noun(kind)} {folder.name} changed on the server: {'; '.join(filter(None, parts))}."
+            yield f"The rights in the {_noun(kind)} {name_of(folder)} changed on the server: {'; '.join(filter(None, parts))}."
 
 
-def changes_of_shares(kind: Kind, ledger: Ledger, folders: Iterable[Folder], gone: Iterable[str]) -> Iterator[str]:
+def changes_of_shares(
+    kind: Kind, ledger: Ledger, folders: Iterable[Folder], gone: Iterable[str], name_of: Callable[[Folder], str]
+) -> Iterator[str]:
     """Yield one message for each container that is shared with others than at the last report, and keep whom with."""
     name = note_of(SHARES, kind.name)
     before: dict[str, list[str]] = json.loads(ledger.note(name) or "{}")
@@ -48,7 +52,7 @@ def changes_of_shares(kind: Kind, ledger: Ledger, folders: Iterable[Folder], gon
             f"no longer shared with {'; '.join(sorted(ended))}" if ended else "",
         ]
         if added or ended:
-            yield f"The {_noun(kind)} {folder.name} is {' and '.join(filter(None, parts))}."
+            yield f"The {_noun(kind)} {name_of(folder)} is {' and '.join(filter(None, parts))}."
     if now != before:
         ledger.set_note(name, json.dumps(now, sort_keys=True))
 

@@ -248,7 +248,7 @@ def assert_converges(account: Account, mirror: Mirror, *, requests: int = 1) -> 
     Where a page of changes cannot hold all that the first run wrote, the further one needs more `requests` to see it all.
     """
     report = mirror.sync()
-    assert (report.state.value, report.exit_code, report.problems, report.messages) == ("synced", 0, [], [])
+    assert (report.state.value, report.exit_code, report.problems, said(report)) == ("synced", 0, [], [])
     assert_mirrored(account, mirror)
     again = mirror.sync()
     assert (again.to_disk.total, again.to_server.total, mirror.requests) == (0, 0, requests)
@@ -265,3 +265,8 @@ def _flags(keywords: frozenset[str]) -> tuple[str, frozenset[str]]:
     """Return the flag letters that Maildir has for keywords, and the keywords it has none for."""
     known = {flag.lower().replace("\\", "$"): letter for flag, letter in LETTERS.items()}
     return "".join(sorted(known[word] for word in keywords & known.keys())), keywords - known.keys()
+
+
+def said(report: KindReport) -> list[str]:
+    """Return what a run said of what it did, without the change of rights on the server that may have led to it."""
+    return [one for one in report.messages if not one.startswith("The rights in the ")]

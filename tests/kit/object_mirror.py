@@ -21,6 +21,7 @@ from jmapsync.storage.port import ObjectPair
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import AccountReport, KindReport, Silent
+from tests.kit.mirror import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +76,7 @@ class ObjectMirror:
     def assert_well(reports: dict[str, KindReport]) -> None:
         """Fail unless every kind was synchronised without a word, but for rights that the server changed."""
         for kind, report in reports.items():
-            messages = [one for one in report.messages if not one.startswith("The rights in the ")]
-            assert (report.state.value, report.problems, messages, report.conflicts) == ("synced", [], [], 0), kind
+            assert (report.state.value, report.problems, said(report), report.conflicts) == ("synced", [], [], 0), kind
 
     async def _run(self, options: Options) -> AccountReport:
         state = self.base / "state"

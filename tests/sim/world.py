@@ -22,7 +22,7 @@ from jmapsync.ledger import Ledger
 from jmapsync.storage.files import directory_stamps
 from jmapsync.storage.maildir import unchanged
 from jmapsync.sync.observe import AUDIT_SECONDS
-from tests.kit.mirror import Mirror
+from tests.kit.mirror import Mirror, said
 from tests.sim.fate import DiedError, Fate
 from tests.sim.instant import DirectTransport, replaced, run_at_once
 from tests.sim.script_tree import ScriptTree
@@ -246,7 +246,7 @@ class World:
         reports = []
         for _ in range(MOST_RUNS):
             report = self.sync()
-            assert (report.state.value, report.problems, report.messages) == ("synced", [], []), report
+            assert (report.state.value, report.problems, said(report)) == ("synced", [], []), report
             reports.append(report)
             if not writes(report):
                 return reports

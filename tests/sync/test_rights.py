@@ -13,7 +13,7 @@ from jmapsync.demo import DemoServer, MethodError, SetError
 from jmapsync.ledger import Ledger
 from jmapsync.storage.maildir.side import MaildirSide
 from tests.contract.peer import message
-from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored, said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def shared(server: DemoServer, mirror: Mirror) -> DemoServer:
 def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -> None:
     """Fail unless a run undoes an act and reports that, and further ones do the rest and have then nothing left to do."""
     before = server.account.listing()
-    reported = mirror.sync().messages
+    reported = said(mirror.sync())
     assert len(reported) == 1
     assert "which the server does not allow: taken back" in reported[0]
     server.account.deliver(message())
@@ -49,7 +49,7 @@ def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -
     assert len(after) == len(before) + 2
     server.requests.clear()
     again = mirror.sync()
-    assert (again.to_disk.total, again.to_server.total, again.folders.total, again.messages) == (0, 0, 0, [])
+    assert (again.to_disk.total, again.to_server.total, again.folders.total, said(again)) == (0, 0, 0, [])
     assert {name: server.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
     assert_mirrored(server.account, mirror)
 
@@ -121,7 +121,7 @@ class TestRights:
     def test_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", maySetSeen=False)
         mirror.flag(self.file(mirror), "F")
-        [description] = mirror.sync().messages
+        [description] = said(mirror.sync())
         assert "unflagged here: $seen" in description
         assert shared.account.emails[email].keywords == {"$seen", "$flagged"}
         assert_converges(shared.account, mirror)
@@ -146,7 +146,7 @@ class TestRights:
         for _ in range(40):
             mirror.drop("Shared", text())
         report = mirror.sync()
-        assert (report.state.value, report.conflicts, len(report.problems), report.messages) == ("synced", 0, 40, [])
+        assert (report.state.value, report.conflicts, len(report.problems), said(report)) == ("synced", 0, 40, [])
         assert len(mirror.files("Shared")) == 44
 
     def test_a_message_that_may_not_be_added_is_no_problem_once_it_is_gone(self, shared: DemoServer, mirror: Mirror) -> None:
@@ -225,7 +225,7 @@ class TestRights:
         before = mirror.tree()
         for file in mirror.files("Shared"):
             file.unlink()
-        [description] = mirror.sync().messages
+        [description] = said(mirror.sync())
         assert " and 63 others: deleted here, " in description
         assert mirror.tree() == before
         assert_converges(shared.account, mirror)
@@ -267,7 +267,7 @@ class TestRights:
         self.file(mirror).unlink()
         shared.account.set_rights("Shared", mayRemoveItems=False)
         report = mirror.sync(dry=True)
-        [problem], [description] = report.problems, report.messages
+        [problem], [description] = report.problems, said(report)
         assert ("(Shared/" in problem.item, problem.why) == (True, "new here, which the server does not allow")
         assert description.startswith("create ")
         assert "deleted here, unchanged on the server, which the server does not allow: taken back" in description
@@ -349,10 +349,10 @@ class TestRights:
         shared.account.deliver(message(), ["Sent"])
         report = mirror.sync()
         assert (report.exit_code, len(report.problems), report.conflicts) == (3, 1, 0)
-        assert len(report.messages) == 4
+        assert len(said(report)) == 4
         mirror.sync()
         shared.requests.clear()
-        assert mirror.sync().messages == []
+        assert said(mirror.sync()) == []
         assert {name: shared.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
         assert content in {one.read_bytes() for one in mirror.files("INBOX")}
         kept = [path for path in before if path != "INBOX"]
@@ -370,7 +370,7 @@ class TestRights:
         mirror.drop("Drafts", text())
         mirror.flag(self.file(mirror), "FS")
         report = mirror.sync()
-        assert (report.conflicts, report.messages) == (0, [])
+        assert (report.conflicts, said(report)) == (0, [])
         assert_converges(shared.account, mirror)
         assert shared.account.mailbox("Drafts").total == 1
 

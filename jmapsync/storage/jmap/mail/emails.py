@@ -14,6 +14,7 @@ from jmapsync.formats.pointer import escape
 from jmapsync.jmap.wire import Call, Ref
 from jmapsync.planner.model import Version
 from jmapsync.storage.jmap.decoding import Listed, listed
+from jmapsync.storage.jmap.sharing import shares_of
 from jmapsync.storage.port import Folder, Seen
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Mailbox(msgspec.Struct, rename="camel"):
     parent_id: str | None = None
     role: Any = None
     my_rights: Any = None
+    share_with: Any = msgspec.UNSET
 
     @property
     def flaw(self) -> str:
@@ -130,7 +132,9 @@ class Mailbox(msgspec.Struct, rename="camel"):
             held = {}  # a right that is unknown is not one that is denied: an edit would be undone for it
         role = self.role if isinstance(self.role, str) else ""
         rights = frozenset(name for name, may in held.items() if may is True)
-        return Folder(self.id, self.name, self.parent_id or "", role.lower(), rights=rights)
+        there = self.share_with is not msgspec.UNSET
+        shares = shares_of(self.share_with, rights, there=there)
+        return Folder(self.id, self.name, self.parent_id or "", role.lower(), rights=rights, shares=shares)
 
 
 def get_emails(account: str, ids: Sequence[str] | Ref, name: str, properties: Sequence[str] = PROPERTIES) -> Call:

@@ -12,6 +12,7 @@ from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, emails_of, get_emails, seen_email
 from jmapsync.storage.jmap.mail.mailboxes import MailboxReader
+from jmapsync.storage.jmap.sharing import GET_MAILBOXES, OF_MAILBOXES, with_shares
 from jmapsync.storage.port import FolderPage, ItemPage, Trouble
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class EmailReader(Caller):
         """The states in which emails were read."""
         self._asked: set[str] = set()
         """Mailboxes asked for because an email is in them, and not to be had."""
+
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
+        """Send calls in one request, those for mailboxes so that they read whom these are shared with, where that is offered."""
+        session = await self._client.session()
+        using = session.using(MAIL, *OF_MAILBOXES, account=self._account)
+        if using[2:] and any(call.name == GET_MAILBOXES for call in calls):
+            return await self._client.call([with_shares(call) for call in calls], using=using, repeatable=repeatable)
+        return await super().call(calls, repeatable=repeatable)
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[FolderPage | ItemPage]:
         """Yield emails that an earlier run got no answer for."""

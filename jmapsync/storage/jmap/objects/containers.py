@@ -14,10 +14,10 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call
-from jmapsync.kinds import rights_in_words
 from jmapsync.planner.model import NO_TAGS, Verb
 from jmapsync.storage.jmap.decoding import UNREADABLE as MALFORMED
 from jmapsync.storage.jmap.set import set_container
+from jmapsync.storage.jmap.sharing import PROPERTY, shares_of
 from jmapsync.storage.port import Folder, Job, Receipt, Refused, Trouble, color_in, described, description_in
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class ContainerReader:
             description=described(given) if isinstance(given, str) else "",
             default=default,
             hidden=bool(_unshown(raw)),
-            shares=_shares(raw, rights),
+            shares=shares_of(raw.get(PROPERTY), rights, there=PROPERTY in raw),
         )
 
 
@@ -228,15 +228,6 @@ def _flaw(raw: dict[str, Any]) -> str:
     if not isinstance(raw.get("isDefault", False), bool | None):
         return "the server's isDefault of it is malformed"
     return ""
-
-
-def _shares(raw: dict[str, Any], rights: frozenset[str]) -> frozenset[str] | None:
-    """Return whom a container is shared with, and for what; None where the user is not shown it (RFC 9670: null)."""
-    given = raw.get("shareWith")
-    if not isinstance(given, dict):
-        return frozenset() if "shareWith" in raw and rights & {"mayShare", "mayAdmin"} else None
-    held = {who: [name for name, value in one.items() if value is True] for who, one in given.items() if isinstance(one, dict)}
-    return frozenset(f"{who} ({rights_in_words(names)})" for who, names in held.items() if names)
 
 
 def as_rgb(color: str) -> str:
