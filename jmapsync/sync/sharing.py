@@ -46,15 +46,27 @@ def changes_of_shares(
         if folder.shares is None:
             continue
         now[folder.ref] = sorted(folder.shares)
-        added, ended = folder.shares - set(before.get(folder.ref, folder.shares)), set(before.get(folder.ref, ())) - folder.shares
-        parts = [
-            f"now shared with {'; '.join(sorted(added))}" if added else "",
-            f"no longer shared with {'; '.join(sorted(ended))}" if ended else "",
-        ]
-        if added or ended:
-            yield f"The {_noun(kind)} {name_of(folder)} is {' and '.join(filter(None, parts))}."
+        if parts := _differences(_by_name(before.get(folder.ref, folder.shares)), _by_name(folder.shares)):
+            yield f"The {_noun(kind)} {name_of(folder)} is {' and '.join(parts)}."
     if now != before:
         ledger.set_note(name, json.dumps(now, sort_keys=True))
+
+
+def _by_name(shares: Iterable[str]) -> dict[str, str]:
+    """Return what others may do, by their names."""
+    return {who: rights.removesuffix(")") for who, _, rights in (one.rpartition(" (") for one in shares)}
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return in words with whom something is shared otherwise than before."""
+    added = [
+        f"{who} ({rights}; before: {before[who]})" if who in before else f"{who} ({rights})"
+        for who, rights in sorted(now.items())
+        if before.get(who) != rights
+    ]
+    ended = [f"{who} ({rights})" for who, rights in sorted(before.items()) if who not in now]
+    parts = (("now", added), ("no longer", ended))
+    return [f"{when} shared with {'; '.join(some)}" for when, some in parts if some]
 
 
 def _noun(kind: Kind) -> str:

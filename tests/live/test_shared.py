@@ -255,6 +255,64 @@ def test_a_calendar_and_an_address_book(sharing: Sharing, shared: Shared) -> Non
     assert sharing.sync().worst is ExitCode.IN_SYNC
 
 
+def test_rights_and_shares_that_change_are_reported(sharing: Sharing) -> None:
+    owner = sharing.owner
+    owner.imap.create_folder("Team")
+    sharing.share("Team", READ)
+    folders = {"mail": "Team"} | ({"calendars": "#calendars/Default"} if "calendars" in sharing.kinds else {})
+    for folder in folders.values():
+        sharing.share(folder, READ)
+    sharing.sync()
+    for kind, folder in folders.items():
+        sharing.share(folder, WRITE)
+        message, *_ = sharing.sync().kinds[kind].messages  # an administrator of a mailbox is shown who shares it, too
+        assert message.startswith(f"The rights in the {'mailbox Team' if kind == 'mail' else 'calendar '}")
+        assert "changed on the server: you may now " in message
+        assert sharing.sync().kinds[kind].messages == []
+
+    # the owner hears of it too
+    sharing.config.write_text(sharing.config.read_text().replace(sharing.reader.user, owner.user).replace("shared = true\n", ""))
+    (sharing.base / "state").rename(sharing.base / "state of the reader")
+    for kind in sharing.kinds:
+        (sharing.base / kind).rename(sharing.base / f"{kind} of the reader")
+
+    def said(kind: str) -> list[str]:
+        return sharing.run().accounts["home"].kinds[kind].messages
+
+    assert [one for kind in folders for one in said(kind) if "shared" in one] == []
+    for kind, folder in folders.items():
+        sharing.share(folder, "")
+        [message] = said(kind)
+        assert f"is no longer shared with {sharing.reader.user} (" in message
+        sharing.share(folder, READ)
+        [message] = said(kind)
+        assert f"is now shared with {sharing.reader.user} (" in message
+        assert said(kind) == []
+
+
+def test_a_shared_calendar_that_is_not_subscribed_is_left_out_where_the_configuration_says_so(sharing: Sharing) -> None:
+    if "calendars" not in sharing.kinds:
+        pytest.skip("Cyrus 3.6 has calendars of an older form only")
+    sharing.dav.put("calendars", "talk.ics", EVENT)
+    sharing.share("#calendars/Default", READ)
+    sharing.sync()
+    assert len(list(sharing.root("calendars").glob("*/*.ics"))) == 1
+    sharing.config.write_text(f"{sharing.config.read_text()}hidden = false\n")
+    report = sharing.sync().kinds["calendars"]
+    assert len(report.detached) == 1, "nobody is subscribed to what somebody shares at first"
+    assert len(list(sharing.root("calendars").glob("*/*.ics"))) == 1
+    using = ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:calendars"]
+    account = {"accountId": sharing.owner.user}
+    [get] = sharing.reader.jmap.call([("Calendar/get", account)], using)
+    [calendar] = [one for one in get["list"] if one["isSubscribed"] is False]
+    sharing.reader.jmap.call([("Calendar/set", {**account, "update": {calendar["id"]: {"isSubscribed": True}}})], using)
+    sharing.dav.put("calendars", "talk.ics", EVENT.replace("SUMMARY:Talk", "SUMMARY:Walk"))
+    report = sharing.sync().kinds["calendars"]
+    assert report.detached == []
+    [file] = sharing.root("calendars").glob("*/*.ics")
+    assert "SUMMARY:Walk" in file.read_text()
+
+
 def test_a_kind_that_is_withdrawn_while_another_is_still_shared(sharing: Sharing) -> None:
     owner = sharing.owner
     owner.imap.create_folder("Team")

@@ -100,9 +100,11 @@ def test_nothing_is_lost_whatever_is_left_out_and_deaths_change_no_end(seed: int
         world = ObjectWorld(base, flavour)
         somebody = play(world, seed)
         steps = world.die(0).steps
+        come_to_rest(world)
         end = take_all_in(world, somebody)
     with scratch() as base:
         world = ObjectWorld(base, flavour)
         somebody = play(world, seed)
         places = [world.die(chance.randint(1, steps)).trace[-1] for _ in range(2)]
+        come_to_rest(world)
         assert take_all_in(world, somebody) == end, f"another end after dying at {places}"

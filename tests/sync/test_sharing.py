@@ -37,8 +37,11 @@ def test_a_mailbox_that_is_shared_and_no_longer_is(server: DemoServer, mirror: M
     offered = server.account.dialect.mail_sharing
     assert mirror.sync().messages == ["The mailbox Lists/python is now shared with ann (read items)."] * offered
     assert mirror.sync().messages == []
+    server.account.set_shares("Lists/python", {"ann": READ | {"mayAddItems": True}})
+    more = "The mailbox Lists/python is now shared with ann (add items, read items; before: read items)."
+    assert mirror.sync().messages == [more] * offered
     server.account.set_shares("Lists/python", {})
-    assert mirror.sync().messages == ["The mailbox Lists/python is no longer shared with ann (read items)."] * offered
+    assert mirror.sync().messages == ["The mailbox Lists/python is no longer shared with ann (add items, read items)."] * offered
     asked = [call.arguments.get("properties") or () for call in server.requests.calls("Mailbox/get")]
     assert {"shareWith" in one for one in asked} == {offered}, "a server that does not offer it refuses it"
 
