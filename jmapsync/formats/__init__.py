@@ -78,9 +78,10 @@ def ical_to_jscalendar(data: bytes) -> Object:
 
 
 def jscalendar_to_ical(item: Object) -> bytes:
-    """Return the iCalendar file of a JSCalendar 2.0 Group, or of a single Event or Task. Raise MalformedError.
+    """Return the iCalendar file of a JSCalendar Group, or of a single Event or Task. Raise MalformedError.
 
-    Properties without a counterpart become JSPROP lines; VTIMEZONE components are added for all zones in use.
+    Objects of JSCalendar 1.0 (RFC 8984) are converted to 2.0 first. Properties without a counterpart become JSPROP lines; VTIMEZONE
+    components are added for all zones in use.
 
     >>> event = {"@type": "Event", "uid": "1", "title": "Lunch", "start": "2026-01-05T12:00:00", "duration": "PT1H"}
     >>> [line for line in jscalendar_to_ical(event).splitlines() if line.startswith((b"DTSTART", b"DURATION"))]
@@ -88,7 +89,11 @@ def jscalendar_to_ical(item: Object) -> bytes:
     """
     from jmapsync.formats.checks import check_object  # noqa: PLC0415 # as above
     from jmapsync.formats.ical import check_writable, write_calendar, write_group  # noqa: PLC0415
+    from jmapsync.formats.jscalendar1 import from_v1, is_v1  # noqa: PLC0415 # as above
 
+    if is_v1(item):
+        check_object(item)
+        item = from_v1(item)
     entries = item.get("entries") if item.get("@type") == "Group" else [item]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise MalformedError("The entries of the group must be an array of objects.")

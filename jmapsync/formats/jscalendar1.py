@@ -44,6 +44,7 @@ _PEOPLE = ("delegatedTo", "delegatedFrom", "memberOf")
 _RULES = {"recurrenceRules": "rrule", "excludedRecurrenceRules": "exrule"}
 _RULE_OF = {line: name for name, line in _RULES.items()}
 _RECUR = ("name", "parameters", "type")
+_OF_V1 = frozenset({*_RULES, "replyTo"})
 _LINES = ("cyrusimap.org:iCalProps", "iCalProps", "iCalComponent")
 _COMPONENTS = {"Event": "vevent", "Task": "vtodo", "Group": "vcalendar", "Alert": "valarm"}
 _UNKNOWN = frozenset({"mainLocationId", "iCalendar", *_LINES})
@@ -82,6 +83,18 @@ def from_jcal(recur: Object) -> Object:
 def _day(text: str) -> dict[str, Any]:
     number, day = text[:-_DAY], text[-_DAY:].lower()
     return {"@type": "NDay", "day": day, **({"nthOfPeriod": int(number)} if _NUMBER.fullmatch(number) else {})}
+
+
+def is_v1(item: Object) -> bool:
+    """Return whether an Event, Task or Group is of JSCalendar 1.0: it has no version, and properties that 2.0 lacks."""
+    if item.get("version") is not None:
+        return False
+    if not _OF_V1.isdisjoint(item):
+        return True
+    entries = item.get("entries")
+    return any("sendTo" in person for person in as_object(item.get("participants")).values() if isinstance(person, dict)) or any(
+        is_v1(entry) for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)
+    )
 
 
 def from_v1(item: Object) -> Object:

@@ -82,3 +82,22 @@ def test_importing_the_interface_imports_no_converter() -> None:
     code = "import sys, jmapsync.formats; print([name for name in sys.modules if name.startswith('jmapsync.formats.')])"
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['jmapsync.formats.objects']"
+
+
+def test_an_event_of_rfc_8984_becomes_lines_that_every_program_reads() -> None:
+    person = {"@type": "Participant", "sendTo": {"imip": "mailto:b@b.example"}, "participationStatus": "accepted"}
+    event = {
+        "@type": "Event",
+        "uid": "u",
+        "start": "2026-06-01T10:00:00",
+        "recurrenceRules": [{"@type": "RecurrenceRule", "frequency": "weekly", "count": 3}],
+        "excludedRecurrenceRules": [{"@type": "RecurrenceRule", "frequency": "monthly"}],
+        "replyTo": {"imip": "mailto:a@b.example"},
+        "participants": {"p": person},
+    }
+    for item in (event, {"@type": "Group", "entries": [event]}):
+        written = jscalendar_to_ical(item)
+        assert b"JSPROP" not in written
+        for line in (b"RRULE:FREQ=WEEKLY;COUNT=3", b"EXRULE:FREQ=MONTHLY", b"ORGANIZER:mailto:a@b.example"):
+            assert b"\r\n" + line + b"\r\n" in written
+        assert b"PARTSTAT=ACCEPTED;JSID=p:mailto:b@b.example\r\n" in written

@@ -133,6 +133,11 @@ def event(*lines: str, component: str = "VEVENT") -> bytes:
         (("DTSTART;TZID=Europe/Berlin:20260320T233000", "RRULE:FREQ=DAILY;UNTIL=20260405"), "until", "2026-04-05T23:59:59"),
         (("DTSTART;TZID=Europe/Berlin:20260320T233000", "RRULE:FREQ=DAILY;UNTIL=20260405T213000Z"), "until", "2026-04-05T23:30:00"),
         (("DTSTART:20260101T100000Z", "RRULE:freq=daily;count=3;"), "count", 3),
+        (
+            ("DTSTART:20260101T100000Z", "LOCATION;VALUE=TEXT:Room"),
+            "locations",
+            {"f7a168ea-68f6-5d84-824b-c9a18cd56507": {"@type": "Location", "name": "Room"}},
+        ),
         (("DTSTART:2026-06-01T10:00:00Z", "DTEND:2026-06-01T13:00:00+02:00"), "duration", "PT1H"),
         (("DTSTART:20260601T100000+0200",), "start", "2026-06-01T08:00:00"),
         (("DTSTART;TZID=Europe/Berlin:2026-06-01 10:00",), "start", "2026-06-01T10:00:00"),

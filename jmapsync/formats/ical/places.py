@@ -41,7 +41,7 @@ def read_places(reading: Reading, locations: list[Line], points: list[Line], com
             derived = derived or line
         elif not line.value.strip():
             continue  # Exchange writes LOCATION;LANGUAGE=en-US: into every event without a place
-        elif main is not None or "VALUE" in line.params:
+        elif main is not None or not _is_text(line):
             reading.keep(line)
         else:
             main = _jsid(line, points, found)
@@ -60,6 +60,10 @@ def read_places(reading: Reading, locations: list[Line], points: list[Line], com
         reading.item["locations"] = found
     if main is not None and len(components) > 1:
         reading.item["mainLocationId"] = main
+
+
+def _is_text(line: Line) -> bool:
+    return "VALUE" not in line.params or line.params["VALUE"][0].upper() == "TEXT"
 
 
 def _jsid(line: Line, points: list[Line], taken: Object) -> str:
@@ -90,7 +94,7 @@ def _read_location(component: Component, taken: Object) -> tuple[str, Object]:
     for line in component.lines:
         if line.name in LINKS:
             read_link(reading, line)
-        elif line.name == "NAME" and "VALUE" not in line.params:
+        elif line.name == "NAME" and _is_text(line):
             reading.set("name", unescape(line.value), line)
         elif line.name == "LOCATION-TYPE":
             item.setdefault("locationTypes", {}).update(dict.fromkeys(split_text(line.value), True))
