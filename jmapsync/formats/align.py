@@ -279,6 +279,7 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str], p
         pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
         if pairing.left and pairing.free:
             pairing.sort()
+        pairing.pair(lambda _, entry: _parts(entry))
         pairing.pair(lambda _, entry: _main(entry))
     if pairs is Pairs.LIKELY:
         pairing.pair(lambda key, entry: (key, _kind(entry)))
@@ -308,6 +309,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
 def _kind(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
     """Return what keeps entries of a map apart: a title is not a role. The kind of a participant may be edited."""
     return _text(entry.get("kind")) if isinstance(entry, dict) and "calendarAddress" not in entry else None
+
+
+def _parts(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return the components of an address: khard changes their order, and what stands beside them may be another's by then."""
+    parts = entry.get("components") if isinstance(entry, dict) else None
+    return _text(parts) if parts else None
 
 
 def _main(entry: Any) -> Any:  # noqa: ANN401 # any JSON value

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from khard.address_book import VdirAddressBook
+from khard.contacts import Contact
 
 from jmapsync.formats.codec import cards, schedules
 from jmapsync.formats.objects import encode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jmapsync.formats.codec import FileCodec
 
 Item = dict[str, Any]
@@ -89,3 +94,44 @@ def test_a_task_without_times_keeps_that_it_is_shown_without_time() -> None:
     codec = schedules("Task")
     item = {"@type": "Task", "version": "2.0", "uid": "u", "title": "x", "showWithoutTime": True}
     assert codec.read(codec.write(item))["showWithoutTime"] is True
+
+
+ADDRESSES: Item = {
+    "k1": {
+        "components": [{"kind": "name", "value": "Main St"}, {"kind": "locality", "value": "Zurich"}],
+        "full": "Main St\nZurich",
+        "timeZone": "Europe/Zurich",
+    },
+    "k2": {"components": [{"kind": "name", "value": "Back St"}, {"kind": "locality", "value": "Aarau"}]},
+    "k3": {"components": [{"kind": "locality", "value": "Bern"}], "contexts": {"billing": True}},
+}
+RICH: Item = {
+    **CARD,
+    "nicknames": {"n": {"name": "Annie"}},
+    "organizations": {"o": {"name": "Acme", "units": [{"name": "Sales"}]}, "p": {"units": [{"name": "Club"}]}},
+    "phones": {
+        "p1": {"number": "+1 555"},
+        "p2": {"number": "+1 556", "features": {"main-number": True}, "contexts": {"work": True}},
+    },
+    "addresses": ADDRESSES,
+    "onlineServices": {
+        "s": {"uri": "xmpp:a@b.example", "vCardName": "impp", "service": "Jabber", "user": "a", "label": "Talk", "pref": 1},
+        "t": {"uri": "sip:a@b.example", "vCardName": "impp", "contexts": {"work": True}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "item", [RICH, {**CARD, "name": {}, "organizations": {"o": {"name": "Acme"}}, "nicknames": RICH["nicknames"]}]
+)
+def test_a_nickname_edited_in_khard_is_all_that_changes(item: Item, tmp_path: Path) -> None:
+    codec = cards("3.0")
+    server = json.loads(encode(item))
+    written = codec.write(server)
+    base = json.loads(encode(codec.align(codec.read(written), server)))
+    path = tmp_path / "a.vcf"
+    path.write_bytes(written)
+    contact = Contact.from_file(VdirAddressBook("a", str(tmp_path)), str(path))
+    text = re.sub(r"(?m)^(Nickname\s*:).*$", r"\1 Nan", contact.to_yaml())
+    rewritten = Contact.clone_with_yaml_update(contact, text).vcard.serialize().encode()
+    assert codec.patch(base, codec.align(codec.read(rewritten), base)) == {"nicknames/n/name": "Nan"}

@@ -51,8 +51,11 @@ _FORGOTTEN = {
     "titles": ("organizationId",),
     "notes": ("created", "author"),
     "addresses": ("countryCode", "coordinates", "timeZone", "full"),
+    "onlineServices": ("contexts", "label", "pref", "service", "user"),
 }
 """Properties that khard then drops, beside unknown parameters."""
+_UNKNOWN_CONTEXTS = frozenset({"billing", "delivery"})
+_UNKNOWN_FEATURES = frozenset({"main", "textphone"})
 _OF_THE_COUNTRY = ("countryCode", "timeZone")
 _FORM = frozenset({"group", "prop-id"})
 _DATES = ("anniversary", "bday", "deathdate")
@@ -213,11 +216,14 @@ def flattened_addresses(before: Object, after: Object) -> Object:
 def forgotten_parameters(before: Object, after: Object) -> Object:
     """Restore the parameters that khard 0.22 drops from every line it writes, if the value of the line is unchanged.
 
-    TYPE of URL; SORT-AS, MEDIATYPE, CREATED, AUTHOR, CC, GEO, TZ, LABEL, the group that ties a TITLE to its ORG, and X-parameters.
+    TYPE of URL; all of IMPP; SORT-AS, MEDIATYPE, CREATED, AUTHOR, CC, GEO, TZ, LABEL, the group that ties a TITLE to its ORG, and
+    X-parameters.
     The country code and time zone of a changed address are restored if the country is unchanged.
     """
     for name, attribute in _REWRITTEN.items():
         for key, old, new in pairs(before, after, name):
+            if name == "onlineServices" and old.get("vCardName") != "impp":
+                continue
             names: tuple[str, ...] = _FORGOTTEN.get(name, ())
             lost_params: Object = {}
             if old.get(attribute) != new.get(attribute):
@@ -230,6 +236,96 @@ def forgotten_parameters(before: Object, after: Object) -> Object:
                 del lost["organizationId"]
             after = with_entry(after, name, key, {**new, **lost}) if lost else after
     return after
+
+
+def moved_places(before: Object, after: Object) -> Object:
+    """Move LABEL, GEO and TZ back to their address: khard 0.22 sorts the addresses, and gives them types."""
+    held = dict(entries(before, "addresses"))
+    for name in ("full", "coordinates", "timeZone"):
+        for key, old, new in pairs(before, after, "addresses"):
+            if name not in new or name in old:
+                continue
+            owner = next((other for other, entry in held.items() if entry.get(name) == new[name]), None)
+            back = entries(after, "addresses").get(str(owner), {})
+            if owner is not None and back and name not in back:
+                after = with_entry(after, "addresses", owner, {**back, name: new[name]})
+                after = with_entry(after, "addresses", key, {each: value for each, value in new.items() if each != name})
+    return after
+
+
+def features_as_labels(before: Object, after: Object) -> Object:
+    """Restore the features of a number that khard 0.22 does not know, as of TYPE=MAIN: it makes a label of their word."""
+    for key, old, new in pairs(before, after, "phones"):
+        if "label" in old or str(new.get("label")).lower() not in _UNKNOWN_FEATURES:
+            continue
+        kept = {name: value for name, value in new.items() if name not in ("label", "vCardParams")}
+        kept |= {name: old[name] for name in ("features", "contexts", "vCardParams") if name in old}
+        after = with_entry(after, "phones", key, kept)
+    return after
+
+
+def contexts_as_labels(before: Object, after: Object) -> Object:
+    """Restore the contexts of an address that khard 0.22 does not know: of TYPE=BILLING it makes a label."""
+    for line in [line for line in _lines(after) if _is(line, "x-ablabel") and str(line[3]).lower() in _UNKNOWN_CONTEXTS]:
+        for key, old, new in pairs(before, after, "addresses"):
+            held = new.get("vCardParams", {})
+            if (
+                line not in _lines(before)
+                and held.get("group") == line[1].get("group")
+                and str(line[3]).lower() in old.get("contexts", {})
+            ):
+                kept = {name: value for name, value in new.items() if name not in ("contexts", "vCardParams")}
+                kept |= {name: old[name] for name in ("contexts", "vCardParams") if name in old}
+                after = with_entry(after, "addresses", key, kept) | {"vCardProps": [each for each in _lines(after) if each != line]}
+    return after if after.get("vCardProps") else {name: value for name, value in after.items() if name != "vCardProps"}
+
+
+def default_types(before: Object, after: Object) -> Object:
+    """Remove the TYPE=home of an address and the TYPE=voice of a number that khard 0.22 adds to those without a type.
+
+    It is known by the kind that it writes into every card.
+    """
+    if "kind" not in after:
+        return after
+    for name, property_, added in (("addresses", "contexts", {"private": True}), ("phones", "features", {"voice": True})):
+        for key, old, new in pairs(before, after, name):
+            if new.get(property_) == added and not old.get("contexts") and not old.get(property_) and not _types(old):
+                kept = {each: value for each, value in new.items() if each != property_}
+                after = with_entry(after, name, key, kept)
+    return after
+
+
+def named_companies(before: Object, after: Object) -> Object:
+    """Restore the name of a card that khard 0.22 names after its organization, and marks with X-ABSHOWAS, for want of a name."""
+    marks = [line for line in _lines(after) if _is(line, "x-abshowas") and line not in _lines(before)]
+    name, now = before.get("name"), after.get("name")
+    if not marks or not isinstance(name, dict) or "components" in name or not isinstance(now, dict) or "components" in now:
+        return after
+    said = {
+        ", ".join(map(str, [*filter(None, [one.get("name")]), *_names(one.get("units"))]))
+        for one in entries(after, "organizations").values()
+    }
+    if now.get("full") not in said:
+        return after
+    left = [line for line in _lines(after) if line not in marks]
+    return {
+        **{each: value for each, value in after.items() if each != "vCardProps"},
+        "name": name,
+        **({"vCardProps": left} if left else {}),
+    }
+
+
+def moved_units(before: Object, after: Object) -> Object:
+    """Restore an organization that has units and no name: khard 0.22 drops the empty name, so that the first unit becomes it."""
+    for key, old, new in pairs(before, after, "organizations"):
+        units = old.get("units")
+        if isinstance(units, list) and not old.get("name") and _names(units) == [new.get("name"), *_names(new.get("units"))]:
+            after = with_entry(after, "organizations", key, old)
+    return after
+
+
+def _names(units: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
+    return [unit.get("name") if isinstance(unit, dict) else unit for unit in units] if isinstance(units, list) else []
 
 
 def dropped_dates(before: Object, after: Object) -> Object:
@@ -255,5 +351,8 @@ def _country(address: Object) -> Any:  # noqa: ANN401 # any JSON value
 
 CARD_RULES = (stand_in_years, cut_data, respelled_numbers, respelled_dates, added_types, stranded_jsprops)
 """Rules for changes that nobody makes by hand."""
-REWRITER_RULES = (flattened_name, flattened_addresses, forgotten_parameters, dropped_dates)
+REWRITER_RULES = (
+    *(flattened_name, contexts_as_labels, moved_places, flattened_addresses, features_as_labels, forgotten_parameters),
+    *(default_types, named_companies, moved_units, dropped_dates),
+)
 """Rules for changes that may also be made by hand."""

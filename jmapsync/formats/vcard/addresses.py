@@ -39,10 +39,12 @@ def read_addresses(reading: Reading, lines: list[Line], spoken: list[tuple[Line,
             address = _read_adr(reading, line, sounds.get(id(line)))
             if address:
                 made.append((line, address))
+    rest = [line for line in lines if line.name == "LABEL" and not _read_label(line, made, _types(line))]
+    for line in rest:  # khard adds TYPE=home to an ADR without a type, not to its LABEL
+        if _types(line) or not _read_label(line, made, frozenset({"home"})):
+            _add_label(reading, line, made)
     for line in lines:
-        if line.name == "LABEL":
-            _read_label(reading, line, made)
-        elif line.name in {"GEO", "TZ"}:
+        if line.name in {"GEO", "TZ"}:
             _read_place(reading, line, made)
 
 
@@ -87,16 +89,27 @@ def _types(line: Line) -> frozenset[str]:
     return frozenset(listed) - {"", "pref"}
 
 
-def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
-    """Read LABEL of vCard 2.1 and 3.0: the delivery text of the next address of the same types, or else a separate address."""
+def _read_label(line: Line, made: list[tuple[Line, Object]], types: frozenset[str]) -> bool:
+    """Read LABEL of vCard 2.1 and 3.0: the delivery text of the next address of these types. Return whether there is one."""
     text = unescape(line.value)
-    if not text:
-        return
-    for other, address in made:
-        if "full" not in address and other.group == line.group and _types(other) == _types(line):
-            address["full"] = text
-            return
-    address = {"full": text}
+    alike = [
+        address
+        for other, address in (made if text else ())
+        if "full" not in address and other.group == line.group and _types(other) == types
+    ]
+    if alike:
+        max(alike, key=lambda address: _said(address, text))["full"] = text
+    return bool(alike) or not text
+
+
+def _said(address: Object, text: str) -> int:
+    """Return how many components of an address are in a delivery text: programs may sort the lines of a card."""
+    return sum(part["value"] in text for part in address.get("components", ()))
+
+
+def _add_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
+    """Add the delivery text of no other address as one of its own."""
+    address: Object = {"full": unescape(line.value)}
     reading.mark_converted(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)

@@ -102,7 +102,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         "death": "DEATHDATE" if draft.four else "",
         "wedding": "ANNIVERSARY" if draft.four else "X-ANNIVERSARY",
     }
-    for key in sorted(keys, key=lambda key: _unsaid(entries[key])):
+    for key in sorted(keys, key=lambda key: (_unsaid(entries[key]), "place" not in entries[key])):
         entry = entries[key]
         kind, date = entry.get("kind"), entry.get("date")
         if not isinstance(kind, str) or not isinstance(date, dict):

@@ -265,6 +265,12 @@ def test_what_3_0_has_no_property_for_is_jsprop(name: str) -> None:
     assert read_card(write_card(card(**{name: HIDDEN[name]})))[name] == HIDDEN[name]
 
 
+def test_of_two_birthdays_the_one_with_a_place_has_the_line() -> None:
+    day = {"kind": "birth", "date": {"month": 2, "day": 3}}
+    lines = written(anniversaries={"a": day, "b": {"kind": "birth", "date": {"month": 3, "day": 4}, "place": {"full": "X"}}})
+    assert {"BDAY:--0304", "BIRTHPLACE:X"} <= set(lines)
+
+
 def test_there_is_neither_prop_id_nor_jscomps() -> None:
     """khard takes PROP-ID off, and JSCOMPS garbles iOS."""
     data = write_card(
