@@ -49,6 +49,15 @@ class LegalSomebody(Somebody):
         if not self.single:
             super().copy(kind)
 
+    def move(self, kind: str) -> None:
+        if not (self.single and self._has_twins(kind)):  # or one of them would put the item into a second collection
+            super().move(kind)
+
+    def _has_twins(self, kind: str) -> bool:
+        """Return whether two files have one uid."""
+        uids = [self.world.uid(kind, file) for file in self.world.files(kind) if self._is_whole(kind, file)]
+        return len(set(uids)) < len(uids)
+
 
 def flavour_of(server: LegalServer) -> Flavour:
     """Return what kinds a server offers."""
