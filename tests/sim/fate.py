@@ -18,9 +18,11 @@ import os
 import types
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
+from jmapsync.jmap.exchange import Exchange
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files import atomic
 from jmapsync.storage.files.directories import shown
@@ -92,6 +94,22 @@ class Fate:
     def transport(self, app: Any) -> httpx.AsyncBaseTransport:
         """Return a way to an application in this very thread, with a step before each send and after each answer."""
         return _WatchedTransport(app, self)
+
+    @contextmanager
+    def over_requests(self) -> Iterator[Self]:
+        """Make every request of the product's own transports a step before it and one after it, for the time being."""
+        fetch = Exchange._fetch
+
+        async def stepping(exchange: Exchange, request: Any, *args: Any, **kwargs: Any) -> Any:
+            label = f"{request.method} {urlsplit(request.url).path}"
+            self.step(f"send {label}")
+            reply = await fetch(exchange, request, *args, **kwargs)
+            self.step(f"answer {label}")
+            return reply
+
+        with contextlib.ExitStack() as stack:
+            _replace(stack, Exchange, "_fetch", stepping)
+            yield self
 
     @contextmanager
     def over(self, base: Path) -> Iterator[Self]:

@@ -30,6 +30,8 @@ from tests.sim.script_tree import ScriptTree
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    import httpx
+
     from jmapsync.backup.restore import Restored
     from jmapsync.backup.verify import Proof
     from jmapsync.demo.account import Account
@@ -116,6 +118,8 @@ class World:
         self._app = self.server.endpoints.application()
         self._app.state.http_version = self.server.freedoms.http_version
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
+        self._other_hosts = OTHER_HOSTS
+        self._runner: Callable[[Coroutine[Any, Any, Any]], Any] = run_at_once
         self._session: bytes | None = None
         self._tokens = itertools.count(1)
         self._names = itertools.count(1)
@@ -167,15 +171,19 @@ class World:
             include=self.ways.include,
             exclude=self.exclude,
             session=self._session,
-            trusted_hosts=OTHER_HOSTS,
+            trusted_hosts=self._other_hosts,
             max_wait=MAX_WAIT,  # no wait takes any time here
-            transport=fate.transport(self._app) if fate else DirectTransport(self._app),
+            transport=self._transport(fate),
             wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
             clock=lambda: self.now,
-            runner=run_at_once,
+            runner=self._runner,
             beside=lambda client, session: [self.scripts.sides(client, session, fate)] if self.scripts is not None else [],
         )
+
+    def _transport(self, fate: Fate | None) -> httpx.AsyncBaseTransport | None:
+        """Return the way to the server; None is the product's own, by sockets."""
+        return fate.transport(self._app) if fate else DirectTransport(self._app)
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""

@@ -26,7 +26,7 @@ from tests.sim.world import Ways, World, scratch
 from tests.sim.world_checks import assert_rest, assert_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WAYS: dict[str, tuple[Any, ...]] = {
     "direction": ("pull",),
@@ -115,14 +115,17 @@ def _with_scripts(script: Script, seed: int) -> Script:
     return replace(script, server=server, acts=tuple(acts), ways=ways, scripts=True)
 
 
-def run_script(script: Script) -> None:
-    """Play a script to its end. Raises AssertionError where something does not hold, and what a run raises."""
+def run_script(script: Script, world_of: Callable[..., World] = World) -> None:
+    """Play a script to its end. Raises AssertionError where something does not hold, and what a run raises.
+
+    `world_of` makes the world of a script about mail, as the class `World` does.
+    """
     if script.objects:
         play_objects(script.server, script.acts)
         return
     with scratch() as base:
         server = script.server
-        world = World(
+        world = world_of(
             base,
             server.dialect(),
             freedoms=server.freedoms(),
