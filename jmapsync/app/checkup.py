@@ -39,7 +39,9 @@ CAPABILITIES = {
 """What offers a kind: the standard's name, and those that Cyrus used before there was one."""
 
 
-_MAILED = "the server mails the participants of events that you change (send_invitations = true)"
+_MAILED = (
+    "the server mails the participants of events that you change (send_invitations = true); `jmapsync sync --dry-run` names them"
+)
 _NOT_MAILED = "no invitations and no answers are mailed (send_invitations = false)"
 
 

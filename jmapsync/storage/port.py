@@ -567,6 +567,13 @@ class MailRemote(Remote, Protocol):
         """Return what people know items by, such as a subject and a sender, by the server's ids."""
 
 
+class ObjectRemote(Remote, Protocol):
+    """The server side of a kind whose bodies are objects."""
+
+    async def mails(self, order: Order, before: bytes | None, after: bytes | None) -> bool:
+        """Return whether the server would mail others about an order; the normal forms are of before and after, None is no item."""
+
+
 class MailPair(Struct, frozen=True):
     """Both sides of mail, or of another kind whose bodies are bytes."""
 
@@ -580,7 +587,7 @@ class ObjectPair(Struct, frozen=True):
     """Both sides of a kind whose bodies are objects."""
 
     local: Local
-    remote: Remote
+    remote: ObjectRemote
     codec: Codec
     """Knows these bodies."""
 

@@ -15,7 +15,8 @@ from jmapsync.formats.pointer import describe as words_of
 from jmapsync.formats.pointer import follow, split
 from jmapsync.ledger.contents import BASE, NOW
 from jmapsync.ledger.plan_table import Step
-from jmapsync.planner.model import Verb
+from jmapsync.planner.model import Side, Verb
+from jmapsync.storage.port import MailPair
 from jmapsync.sync.plan_round import PAGE, describe
 from jmapsync.sync.report import Planned
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jmapsync.ledger import Record
-    from jmapsync.planner.model import Order, Side
+    from jmapsync.planner.model import Order
     from jmapsync.sync.channel import Channel
     from jmapsync.sync.plan_round import RoundPlan
 
+MAILED = "its participants are mailed"
 _MOST = 20
 """Properties that are shown of one object."""
 _DEEPEST = 6
@@ -50,6 +52,7 @@ async def describe_plan(channel: Channel, planned: RoundPlan) -> None:
                 for orders, steps in ((work.change.orders, report.planned), (work.change.then, followed)):
                     for order in orders:
                         changed = [*places.changes(order), *_changes_of_object(channel, work.record, order)]
+                        changed += [MAILED] if await _mails(channel, work.record, order) else []
                         steps.append(Planned(describe(names[order.key], order), places.of(order), changed))
                         report.foretold.of(order.side).add(order.verb)
             report.planned += followed
@@ -91,6 +94,17 @@ def _changes_of_object(channel: Channel, record: Record, order: Order) -> list[s
         return list(property_changes(with_keys(before, after, keys_between(before, after)), after))
     except MalformedError:  # the run itself quarantines it by name
         return []
+
+
+async def _mails(channel: Channel, record: Record, order: Order) -> bool:
+    """Return whether the server would mail the participants of an event about an order."""
+    if isinstance(channel.pair, MailPair) or order.side is not Side.REMOTE or order.verb is Verb.UPDATE:
+        return False
+    here = BASE[Side.LOCAL], NOW[Side.LOCAL]  # what an edit changes: the server's form of an event may differ from the file's
+    there = NOW[Side.REMOTE]
+    trees = {Verb.CREATE: (None, NOW[Side.LOCAL]), Verb.DELETE: (there, None)}.get(order.verb, here)
+    before, after = (channel.ledger.contents.of([record.key], tree).get(record.key) if tree else None for tree in trees)
+    return await channel.pair.remote.mails(order, before, after)
 
 
 def _version(channel: Channel, record: Record, side: Side, *, of_base: bool) -> dict[str, Any] | None:

@@ -116,6 +116,29 @@ def test_with_the_key_an_own_event_is_mailed_about_when_it_is_made_changed_and_d
     assert desk.mailed == [("destroy", "lunch")]
 
 
+@pytest.mark.parametrize("send", [True, False])
+def test_a_dry_run_says_about_which_events_participants_would_be_mailed(make: Callable[..., Desk], *, send: bool) -> None:
+    desk = make(send=send)
+    for uid in ("changed", "coloured", "gone"):
+        desk.add(uid, ics(uid))
+    desk.sync_until_quiet()
+    desk.mailed.clear()
+    change(desk.file("calendars", "changed"), "SUMMARY:Lunch", "SUMMARY:Dinner")
+    change(desk.file("calendars", "coloured"), "SUMMARY:Lunch", "COLOR:red\r\nSUMMARY:Lunch")
+    desk.file("calendars", "gone").unlink()
+    desk.add("new", ics("new"))
+    desk.add("past", ics("past", year=2020))
+    moments = ("20370102T100000Z", "20370109T100000Z")
+    event = ics("lone").split("BEGIN:VEVENT")[1].partition("END:VCALENDAR")[0]
+    events = "".join("BEGIN:VEVENT" + event.replace("SUMMARY", f"RECURRENCE-ID:{one}\r\nSUMMARY") for one in moments)
+    desk.add("lone", f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{events}END:VCALENDAR\r\n")
+    report = asyncio.run(App(load(desk.config)).sync(dry_run=True)).accounts["home"].kinds["calendars"]
+    mailed = [step for step in report.planned if "its participants are mailed" in step.changes]
+    assert len(report.planned) == 6
+    assert len(mailed) == (4 if send else 0), [step.message for step in mailed]
+    assert desk.mailed == []
+
+
 def test_what_is_over_is_never_mailed_about(make: Callable[..., Desk]) -> None:
     desk = make()
     file = desk.add("past", ics("past", year=2020))

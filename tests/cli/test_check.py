@@ -42,7 +42,8 @@ class TestAServerThatAnswers:
         assert "only here, and not created on the server, because they are excluded: Mine\n" in done.out
         assert "no invitations and no answers are mailed (send_invitations = false)\n" in done.out
         home.configure(more='[accounts.home.calendars]\npath = "~/.calendars"\nsend_invitations = true\n')
-        assert "the server mails the participants of events that you change (send_invitations = true)\n" in jmapsync("check").out
+        mailed = "the server mails the participants of events that you change (send_invitations = true)"
+        assert f"{mailed}; `jmapsync sync --dry-run` names them\n" in jmapsync("check").out
 
     def test_lists_address_books_and_calendars(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         server.account.contacts.create_collection("Family")

@@ -131,6 +131,22 @@ def test_no_mail_leaves_when_an_event_is_pushed_changed_and_deleted(stage: Stage
     assert (bob.events(), bob.dav.names("calendars", "Inbox")) == ([], [])
 
 
+def test_cyrus_mails_where_a_request_does_not_say_whether_to(stage: Stage) -> None:
+    """Therefore every request says so; the draft has false for what is not said."""
+    alice, using = stage.alice, [CORE, CALENDARS]
+    [calendar] = alice.jmap.call([("Calendar/get", {})], using)[0]["list"][:1]
+    people = {
+        "a": {"roles": {"owner": True, "attendee": True}, "sendTo": {"imip": "mailto:alice@example.com"}},
+        "c": {"roles": {"attendee": True}, "sendTo": {"imip": "mailto:carol@elsewhere.example"}, "expectReply": True},
+    }
+    event = {"uid": "unsaid", "title": "Unsaid", "start": "2037-01-02T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H"}
+    organizer = {"replyTo": {"imip": "mailto:alice@example.com"}, "participants": people}
+    new = {"e": {**event, **organizer, "calendarIds": {calendar["id"]: True}}}
+    [answer] = alice.jmap.call([("CalendarEvent/set", {"create": new})], using)
+    assert answer["created"], answer
+    assert stage.mailed() == [("carol@elsewhere.example", "REQUEST")]
+
+
 def test_with_the_key_the_participants_hear_of_it(stage: Stage) -> None:
     alice, bob = stage.alice, stage.bob
     alice.allow()

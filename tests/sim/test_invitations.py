@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
-SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "200")) if NIGHT else 2)
+SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "200")) if NIGHT else 1)
 FIRST = int(os.environ.get("JMAPSYNC_SEED", "0"))
 OF_EVENTS = [Flavour(one.name, one.dialect, ("calendars",), files=one.files) for one in FLAVOURS]
 ME, BOB = "mailto:demo@example.com", "mailto:bob@example.com"

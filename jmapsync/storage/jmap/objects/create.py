@@ -55,7 +55,7 @@ class Creator:
                 if item.get("uid") in taken:
                     raise UnsentError.refused(job, f"the server has something else under its uid {item['uid']}", Remedy.LATER)
                 body = await self._sender.item(job, item, ahead)
-                sent.append(Sent(job, body, invites=await self._mailing.is_due_new(job, item)))
+                sent.append(Sent(job, body, invites=await self._mailing.is_due_new(job.order, item)))
             except UnsentError as unsent:
                 receipts.append(unsent.receipt)
         for some in await self._sender.split(sent):

@@ -124,7 +124,7 @@ class InstanceSetter:
         acts = _Acts()
         for number, part in enumerate(instances(item).values()):
             body = await self._sender.item(job, part)
-            acts.create[f"k{job.order.key}-{number}"] = Sent(job, body, invites=await self._mailing.is_due_new(job, part))
+            acts.create[f"k{job.order.key}-{number}"] = Sent(job, body, invites=await self._mailing.is_due_new(job.order, part))
         return acts
 
     async def _acts(self, job: Job) -> _Acts:

@@ -13,8 +13,8 @@ from jmapsync.storage.jmap.objects.people import people_of
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
+    from jmapsync.planner.model import Order
     from jmapsync.storage.jmap.objects.get import Reader
-    from jmapsync.storage.port import Job
 
 
 class Mailing:
@@ -34,10 +34,10 @@ class Mailing:
             return False
         return concerns_others(before, after, await self.addresses(), datetime.now(UTC))
 
-    async def is_due_new(self, job: Job, event: Object) -> bool:
+    async def is_due_new(self, order: Order, event: Object) -> bool:
         """Return whether participants are to be invited to a new event: not where it may have been in its calendar for long."""
         returned = {self._reader.keys[box] for box in self._reader.returned if box in self._reader.keys}
-        return returned.isdisjoint(job.order.homes) and await self.is_due(job.order.key, None, event)
+        return returned.isdisjoint(order.homes) and await self.is_due(order.key, None, event)
 
     async def addresses(self) -> frozenset[str]:
         """Return the calendar addresses of the user (draft-ietf-jmap-calendars, 3)."""

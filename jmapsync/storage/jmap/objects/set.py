@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.formats.objects import INSTANCES
+from jmapsync.formats.objects import INSTANCES, instances
 from jmapsync.formats.patch import apply
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
@@ -34,11 +34,17 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.objects import Object, Patch
     from jmapsync.jmap.wire import Response
+    from jmapsync.planner.model import Order
     from jmapsync.storage.jmap.objects.data import Data
     from jmapsync.storage.jmap.objects.get import Reader
 
 TRIES = 3
 """Times a batch is read and sent anew when something else on the server changes during that."""
+
+
+def _parts(event: Object | None) -> dict[str, Object]:
+    """Return the objects that an item is on the server: the instances of a series that lack it, or the item."""
+    return {} if event is None else instances(event) or {"": event}
 
 
 class _Now(Struct):
@@ -79,6 +85,13 @@ class ObjectSetter:
             for start in range(0, len(some), size):
                 receipts += await act(some[start : start + size])
         return receipts
+
+    async def mails(self, order: Order, before: Object | None, after: Object | None) -> bool:
+        """Return whether participants would be mailed about an order that changes an event from one normal form to another."""
+        if before is None and after is not None and not instances(after):
+            return await self._mailing.is_due_new(order, after)
+        was, now = (_parts(one) for one in (before, after))
+        return any([await self._mailing.is_due(order.key, was.get(name), now.get(name)) for name in {**was, **now}])
 
     # changes
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger.record import Record
+    from jmapsync.planner.model import Order
     from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.dialect import Dialect
@@ -141,6 +142,11 @@ class ObjectSide:
             mine = [job for job in jobs if self._part_of(job) == number]
             receipts += await setter.write(mine) if mine else []
         return receipts
+
+    async def mails(self, order: Order, before: bytes | None, after: bytes | None) -> bool:
+        """Return whether the server would mail participants about an order on an event."""
+        was, now = (json.loads(content) if content else None for content in (before, after))
+        return await self._setters[0].mails(order, was, now)
 
     def _part_of(self, job: Job) -> int:
         """Return the number of the data type that a job is about."""
