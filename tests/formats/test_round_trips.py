@@ -190,6 +190,16 @@ def test_a_time_zone_of_its_own_is_kept_with_the_line_that_names_it() -> None:
     assert b"RDATE;TZID=Own:20140418T113000" in written
 
 
+def test_a_weekday_that_no_month_has_is_converted_or_refused() -> None:
+    """Dateutil raises IndexError for it."""
+    rule = "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=53SU;UNTIL=20300101T000000"
+    start = "DTSTART;TZID=Own:20140409T093000"
+    assert check_file(calendar(ZONE.replace("END:STANDARD", f"{rule}\nEND:STANDARD"), event(start)), "schedule", {})
+    series = calendar(ZONE.replace("+0530", "+0537"), event(start, rule))  # no IANA zone has this offset
+    with pytest.raises(MalformedError, match="cannot be computed"):
+        read_calendar(series)
+
+
 def _changed(value: Any) -> None:  # noqa: ANN401 # any JSON value
     """Change every list and object in place."""
     for inner in list(value.values() if isinstance(value, dict) else value):

@@ -183,7 +183,7 @@ def rules_of(text: str) -> FileZone | None:
     """Return the time zone of the unfolded lines of a VTIMEZONE; None if they define none."""
     try:
         return FileZone(Rules(text.split("\n")))
-    except (MalformedError, ValueError, OverflowError):
+    except (MalformedError, ValueError, OverflowError, IndexError):  # the last of dateutil, for BYDAY=-1000SU
         return None
 
 

@@ -80,7 +80,7 @@ def _expanded(rule: str, start: str, until: str, count: int | None) -> Occurrenc
                 return None
             if moment != begin:
                 found.append(moment)
-    except (ValueError, OverflowError, TypeError):
+    except (ValueError, OverflowError, TypeError, IndexError):  # the last of dateutil, for BYDAY=-1000SU
         return None
     found = found[:count]
     return Occurrences(tuple(map(shown, found)), tuple(map(seconds, found)))
