@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import Line, escape, unescape, write_params
-from jmapsync.formats.ical.fields import common_duration
+from jmapsync.formats.ical.fields import MIDNIGHT, common_duration, is_local
 from jmapsync.formats.ical.lines import UNPARSED, Component, parsed_line, split_text
 from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS
 
@@ -35,6 +35,9 @@ _RULE_PARTS: Final = frozenset(
 _FREQUENCIES: Final = frozenset({"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _DECLARED: Final = frozenset({"REFRESH-INTERVAL"})
 """Properties whose type must be declared although they have only one (RFC 7986, 5.7)."""
+_TIMES: Final = frozenset({"date", "date-time"})
+_TYPES_OF: Final = {"RDATE": ("date-time", "date", "period"), "EXDATE": ("date-time", "date")}
+"""The types of lines that khal refuses with any other (RFC 5545, 3.8.5.1 and 3.8.5.2)."""
 _SEPARATORS = str.maketrans("", "", "-:")
 
 
@@ -86,6 +89,7 @@ def is_valid(line: str) -> bool:
     """Return whether the value of an unfolded line has the type that it declares, or that its property has by default.
 
     Icalendar refuses a file for one line with an unknown frequency or a duration of more than its calendar, and khal with it.
+    A date must exist: icalendar has no year 0000.
     """
     read = parsed_line(line)
     kind = read.params["VALUE"][0].lower() if "VALUE" in read.params else DEFAULT_TYPES.get(read.name, "unknown")
@@ -93,7 +97,10 @@ def is_valid(line: str) -> bool:
         return False
     if kind == "duration":
         return common_duration(read.value.strip().removeprefix("+"), signed=True) is not None
-    return kind not in _READERS or _decode(read.name, kind, read.value) is not None
+    if kind not in _TYPES_OF.get(read.name, (kind,)):
+        return False
+    values = _decode(read.name, kind, read.value) if kind in _READERS else []
+    return values is not None and all(kind not in _TIMES or is_local(f"{value[:10]}{value[10:19] or MIDNIGHT}") for value in values)
 
 
 def _is_rule(text: str) -> bool:

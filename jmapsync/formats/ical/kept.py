@@ -276,12 +276,12 @@ class Writing:
             name = "" if line is None else str(value[0]).upper()
             if line is None or name in left_out or (name in WON and name in said):
                 continue
+            self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
             if name in _UNUSABLE or not jcal.is_valid(line):
                 self.lines.append(f"{UNPARSED}:{escape(line)}")
                 continue
             self.lines.append(line)
             self.written.add(name)
-            self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
         for value in components if isinstance(components, list) else ():
             if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone")):
                 lines = [line if jcal.is_valid(line) else f"{UNPARSED}:{escape(line)}" for line in jcal.to_lines(value)]

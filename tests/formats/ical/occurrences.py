@@ -3,7 +3,8 @@
 Each object of every .ics file below is read and written; recurring_ical_events expands the file before and the file after. An
 occurrence is a uid, a start and an end as instants, a summary and whether it is cancelled. With `--object` the file after is
 written of the object alone, without the lines that it keeps of its file: that is what a server sees. Prints each difference with
-its cause (`CAUSES`), and their number; exits 1 where one has no known cause or, without `--object`, is not in differences.txt.
+its cause (`CAUSES`), also a file that the library cannot expand, and their number; exits 1 where one has no known cause or, without
+`--object`, is not in differences.txt.
 """
 
 # ruff: noqa: T201, ANN401, BLE001  # a report for people, of a library that raises anything
@@ -26,6 +27,7 @@ from icalendar.timezone import tzp
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.zones import zone_info
 from jmapsync.formats.objects import MalformedError
+from tests.formats.ical.limits import TooLongError, limited
 from tests.formats.ical.splitting import objects_of
 
 YEARS = 3
@@ -46,8 +48,23 @@ CAUSES = {
     "floating-exdate": "EXDATE of a series in floating time is in UTC. It is read by its digits; the library reads all as UTC.",
     "no-times": "A VTODO without times and DTSTAMP gets a DTSTAMP, which RFC 5545, 3.6.2 requires. The library takes it for one.",
     "rid-of-other-type": "RECURRENCE-ID is a DATE, DTSTART a time. It is the occurrence of that day; the library adds one.",
+    "rscale": "The RRULE has RSCALE (RFC 7529), which the library cannot expand, before and after.",
+    "minutes": "The rule occurs every few minutes without end, which takes the library too long, before and after.",
+    "bad-zone": "The VTIMEZONE has no TZID, two, a part without DTSTART, or an offset of days. The library cannot expand the file.",
+    "bad-line": "A line is invalid, or a second one of its name. The library cannot expand the file before, but that after.",
 }
-"""Why occurrences differ, without a fault of ours."""
+"""Why occurrences differ, or are not known, without a fault of ours."""
+_BEFORE_AND_AFTER = frozenset({"rscale", "minutes", "bad-zone"})
+"""Causes that are still there in the file after: what is valid stays, and a VTIMEZONE that a line names."""
+_FAILURES = {
+    "minutes": re.escape(str(TooLongError())),
+    "rscale": r"UNTIL parameter is missing: RSCALE=",
+    "bad-zone": r"unsupported property: |mandatory TZID not found|Offset must be less than 24 hours"
+    r"|'list' object has no attribute 'strip'",
+    "bad-line": r"on broken property|Wrong datetime format|Invalid iCalendar duration|Content line could not be parsed"
+    r"|UNTIL parameter |'list' object has no attribute 'dt'|not supported between instances of 'datetime.datetime' and 'datetime",
+}
+"""What the library raises then."""
 _DATES = r"\d{8}(?:,\d{8})*"
 _TIMES = re.compile(
     r"^(DTSTART|DTEND|DUE|RDATE|EXDATE|RECURRENCE-ID)((?:;[^:\"]*(?:\"[^\"]*\"[^:\"]*)*)?):(.*?)\r?$", re.MULTILINE | re.IGNORECASE
@@ -66,24 +83,28 @@ class Difference(NamedTuple):
     come: list[str]
 
 
-def occurrences(data: bytes) -> list[str] | None:
-    """Return the occurrences of a file in some years; nothing where the library that expands them cannot."""
+def occurrences(data: bytes) -> list[str] | str:
+    """Return the occurrences of a file in some years, or why the library cannot expand it."""
     tzp.use(tzp.name)  # it remembers the VTIMEZONEs of the files before
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            calendar = Calendar.from_ical(data)
-            query = recurring_ical_events.of(calendar, components=["VEVENT", "VTODO"], skip_bad_series=False)
-            starts = [_date(component) for component in calendar.walk() if component.name in ("VEVENT", "VTODO")]
-            if not starts:
-                return []
-            begin, end = max(min(starts).year - 1, 1), min(min(starts).year + YEARS, 9998)
-            found = query.between(dt.date(begin, 1, 1), dt.date(end, 1, 1))
-            if end <= LATE and any("RRULE" in component for component in calendar.walk()):
-                found = [*found, *query.between(dt.date(LATE, 1, 1), dt.date(LATE + 1, 1, 1))]
-            return sorted(map(_shown, found))
-        except Exception:
-            return None
+            with limited():
+                return _expanded(Calendar.from_ical(data))
+        except (Exception, TooLongError) as error:
+            return f"{type(error).__name__}: {error}"
+
+
+def _expanded(calendar: Any) -> list[str]:
+    query = recurring_ical_events.of(calendar, components=["VEVENT", "VTODO"], skip_bad_series=False)
+    starts = [_date(component) for component in calendar.walk() if component.name in ("VEVENT", "VTODO")]
+    if not starts:
+        return []
+    begin, end = max(min(starts).year - 1, 1), min(min(starts).year + YEARS, 9998)
+    found = query.between(dt.date(begin, 1, 1), dt.date(end, 1, 1))
+    if end <= LATE and any("RRULE" in component for component in calendar.walk()):
+        found = [*found, *query.between(dt.date(LATE, 1, 1), dt.date(LATE + 1, 1, 1))]
+    return sorted(map(_shown, found))
 
 
 def _date(component: Any) -> dt.date:
@@ -106,20 +127,32 @@ def _instant(value: Any) -> str:
 
 
 def difference(data: bytes, *, bare: bool = False) -> Difference | None:
-    """Return how the occurrences of an object differ once it was read and written; nothing where the library cannot expand it.
+    """Return how the occurrences of an object differ once it was read and written, or that the library cannot expand it.
 
     With `bare` what the object keeps of its file is left out. Raise MalformedError for a file that is refused.
     """
     objects = read_calendar(data)
     before = occurrences(data)
     after = occurrences(write_calendar([_bare(item) for item in objects] if bare else objects))
-    if before is None or before == after:
+    key = hashlib.sha256(data).hexdigest()[:16]
+    if isinstance(before, str) or isinstance(after, str):
+        return Difference(key, _failure(before, after), [str(before)], [str(after)] if isinstance(after, str) else [])
+    if before == after:
         return None
-    gone, come = (
-        sorted((Counter(before) - Counter(after or ())).elements()),
-        sorted((Counter(after or ()) - Counter(before)).elements()),
-    )
-    return Difference(hashlib.sha256(data).hexdigest()[:16], cause_of(data, bare=bare), gone, come)
+    gone, come = sorted((Counter(before) - Counter(after)).elements()), sorted((Counter(after) - Counter(before)).elements())
+    return Difference(key, cause_of(data, bare=bare), gone, come)
+
+
+def _failure(before: list[str] | str, after: list[str] | str) -> str:
+    """Return why the library fails with a file; nothing if it is not known, or fails with the file after for another reason."""
+    causes = [
+        next((cause for cause, text in _FAILURES.items() if re.search(text, why)), "")
+        for why in (before, after)
+        if isinstance(why, str)
+    ]
+    if isinstance(after, str) and (causes[-1] not in _BEFORE_AND_AFTER or causes[0] != causes[-1]):
+        return ""
+    return causes[0]
 
 
 def _bare(value: Any) -> Any:

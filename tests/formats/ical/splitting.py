@@ -28,7 +28,7 @@ def split(data: bytes) -> list[bytes]:
             if ends and depth == 2:
                 text = b"\n".join(block) + b"\n"
                 inside = re.sub(rb"\nBEGIN:(?!VEVENT|VTODO).*?\nEND:[^\n]*", b"", text, flags=re.DOTALL | re.IGNORECASE)
-                uid = re.search(rb"\nUID[;:][^\n]*(?:\n [^\n]*)*", inside, re.IGNORECASE)
+                uid = re.search(rb"\nUID(?:\n[ \t])?[;:][^\n]*(?:\n [^\n]*)*", inside, re.IGNORECASE)
                 if block[0].upper().startswith(b"BEGIN:VTIMEZONE"):
                     header.append(text.rstrip(b"\n"))
                 else:
@@ -51,8 +51,8 @@ def repaired(data: bytes) -> bytes:
         data = b"BEGIN:VCALENDAR\n" + data.strip() + b"\nEND:VCALENDAR\n"
 
     def complete(match: re.Match[bytes]) -> bytes:
-        more = b"" if re.search(rb"\nUID[:;]", match[0], re.IGNORECASE) else b"UID:repaired\n"
-        if match[2].upper() == b"VEVENT" and not re.search(rb"\nDTSTART[:;]", match[0], re.IGNORECASE):
+        more = b"" if re.search(rb"\nUID(?:\n[ \t])?[:;]", match[0], re.IGNORECASE) else b"UID:repaired\n"
+        if match[2].upper() == b"VEVENT" and not re.search(rb"\nDTSTART(?:\n[ \t])?[:;]", match[0], re.IGNORECASE):
             more += b"DTSTART:20200101T120000Z\n"
         return match[1] + more + match[3]
 

@@ -11,7 +11,10 @@ import pytest
 
 from jmapsync.formats.objects import MalformedError
 from tests.formats.ical.occurrences import CAUSES, difference, known
-from tests.formats.ical.programs import PROGRAMS, conversions, is_excused
+from tests.formats.ical.programs import CAUSES as REASONS
+from tests.formats.ical.programs import PROGRAMS, Conversion, conversions, refusal
+from tests.formats.ical.programs import cause_of as reason_of
+from tests.formats.ical.programs import known as known_refusals
 from tests.formats.ical.splitting import objects_of
 
 if TYPE_CHECKING:
@@ -39,16 +42,19 @@ def small() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def written() -> dict[str, bytes]:
-    return conversions(small())[1]
+def written() -> list[Conversion]:
+    return list(conversions(small()))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_no_program_refuses_what_is_written(program: str, written: dict[str, bytes]) -> None:
+def test_no_program_refuses_what_is_written(program: str, written: list[Conversion]) -> None:
+    listed = known_refusals()
+    assert set(listed.values()) <= REASONS.keys()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        refused = PROGRAMS[program](written)
-    assert {name: why for name, why in refused.items() if not is_excused(why)} == {}
+        for each in written:
+            why = refusal(program, each.after)
+            assert why is None or listed.get((each.key, program), "unlisted") == reason_of(why, each.after), (each.origin, why)
 
 
 def test_occurrences_differ_only_where_the_file_or_the_library_is_at_fault() -> None:

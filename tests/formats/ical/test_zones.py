@@ -526,3 +526,20 @@ def test_rules_that_occur_rarely_or_never_are_computed_in_bounded_time(rule: str
     item = one("DTSTART:19970902T090000", f"RRULE:{rule}")
     found = occurrences(item)
     assert (None if found is None else len(found.locals)) == count
+
+
+@pytest.mark.parametrize("start", ["DTSTART:20060102T120000", "DTSTART;TZID=Europe/Berlin:20060102T120000"])
+@pytest.mark.parametrize("end", ["DURATION:PT1H", "DTEND;TZID=Own:20060104T150000"])
+def test_an_override_in_a_zone_that_only_the_file_defines_keeps_its_tzid(start: str, end: str) -> None:
+    own = zone("Own", "-0500", "-0400", ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=9", "FREQ=YEARLY;BYDAY=1SU;BYMONTH=5"])
+    override = [
+        "BEGIN:VEVENT",
+        "UID:u",
+        "DTSTAMP:20260101T000000Z",
+        start.replace("DTSTART", "RECURRENCE-ID").replace("02T", "04T"),
+    ]
+    more = (*override, "DTSTART;TZID=Own:20060104T140000", end, "END:VEVENT")
+    objects = read_calendar(file(start, "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", zones=own, more=more))
+    written = write_calendar(objects)
+    assert b"DTSTART;TZID=Own:20060104T140000" in written
+    assert read_calendar(written) == objects
