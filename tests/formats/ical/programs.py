@@ -121,6 +121,8 @@ class _Log(logging.Handler):
 def by_khal(files: dict[str, bytes]) -> dict[str, str]:
     """Return which files with events khal does not list."""
     events = {name: data for name, data in files.items() if re.search(rb"^BEGIN:VEVENT", data, re.MULTILINE | re.IGNORECASE)}
+    if not events:
+        return {}
     log = _Log()
     logger = logging.getLogger("khal")
     logger.addHandler(log)
@@ -139,6 +141,8 @@ def by_khal(files: dict[str, bytes]) -> dict[str, str]:
 def by_todoman(files: dict[str, bytes]) -> dict[str, str]:
     """Return which files with tasks todoman does not list."""
     tasks = {name: data for name, data in files.items() if re.search(rb"^BEGIN:VTODO", data, re.MULTILINE | re.IGNORECASE)}
+    if not tasks:
+        return {}
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as cache:
         for name, data in tasks.items():
             Path(place, name).write_bytes(data)

@@ -532,13 +532,8 @@ def test_rules_that_occur_rarely_or_never_are_computed_in_bounded_time(rule: str
 @pytest.mark.parametrize("end", ["DURATION:PT1H", "DTEND;TZID=Own:20060104T150000"])
 def test_an_override_in_a_zone_that_only_the_file_defines_keeps_its_tzid(start: str, end: str) -> None:
     own = zone("Own", "-0500", "-0400", ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=9", "FREQ=YEARLY;BYDAY=1SU;BYMONTH=5"])
-    override = [
-        "BEGIN:VEVENT",
-        "UID:u",
-        "DTSTAMP:20260101T000000Z",
-        start.replace("DTSTART", "RECURRENCE-ID").replace("02T", "04T"),
-    ]
-    more = (*override, "DTSTART;TZID=Own:20060104T140000", end, "END:VEVENT")
+    recurrence = start.replace("DTSTART", "RECURRENCE-ID").replace("02T", "04T")
+    more = ("BEGIN:VEVENT", "UID:u", "DTSTAMP:20260101T000000Z", recurrence, "DTSTART;TZID=Own:20060104T140000", end, "END:VEVENT")
     objects = read_calendar(file(start, "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", zones=own, more=more))
     written = write_calendar(objects)
     assert b"DTSTART;TZID=Own:20060104T140000" in written
