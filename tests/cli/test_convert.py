@@ -56,6 +56,8 @@ def test_every_direction() -> None:
         assert mark in convert(CARD, "-", "--to", wanted).stdout
     for wanted, mark in (("ical", b"METHOD:PUBLISH"), ("jscalendar", b'"Group"')):
         assert mark in convert(EVENT, "-", "--to", wanted).stdout
+    there = convert(EVENT, "-", "--to", "jscalendar").stdout
+    assert b"METHOD:PUBLISH\r\n" in convert(there, "-", "--to", "ical").stdout
     events = json.dumps([{"@type": "Event", "uid": str(number), "start": "2026-01-05T12:00:00"} for number in range(2)]).encode()
     assert convert(events, "-").stdout.count(b"BEGIN:VCALENDAR") == 2
 

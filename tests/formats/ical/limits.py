@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST: Final = 10.0
+LONGEST: Final = 5.0
 """Seconds of processor time for a file."""
 
 

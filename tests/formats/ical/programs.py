@@ -245,22 +245,24 @@ def _run(command: str, *arguments: str) -> str:
     return subprocess.run([str(found), *arguments], capture_output=True, text=True, check=True, timeout=600).stdout
 
 
-def check_commands(found: list[Conversion]) -> list[str]:
-    """Return which files the commands khal and todo do not list though their readers do, or the other way round."""
+def check_commands(found: list[Conversion], number: int) -> list[str]:
+    """Return which of a number of files the commands khal and todo do not list though their readers do, or the other way round."""
     wrong = []
     for program, listed, mark in (("khal", listed_by_khal, b"BEGIN:VEVENT"), ("todoman", listed_by_todoman, b"BEGIN:VTODO")):
         with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as cache:
             Path(place, "c").mkdir()
             wanted = set()
-            for number, one in enumerate(each for each in found if mark in each.after):
-                name = f"{number:06}"
+            files = [each for each in found if mark in each.after]
+            files = files[:: max(len(files) // number, 1)]
+            for place_in_list, one in enumerate(files):
+                name = f"{place_in_list:06}"
                 data = re.sub(rb"^(?:UID|SUMMARY)[:;][^\n]*\n(?: [^\n]*\n)*", b"", one.after, flags=re.MULTILINE)
                 data = data.replace(mark, mark + f"\r\nUID:{name}\r\nSUMMARY:{name}.ics".encode())  # two files of one uid are one
                 Path(place, "c", f"{name}.ics").write_bytes(data)
                 if refusal(program, data) is None:
                     wanted.add(f"{name}.ics")
             seen = listed(f"{place}/c" if program == "khal" else f"{place}/*", cache)
-            print(f"the command of {program} lists {len(seen)} of {number + 1} files, its reader {len(wanted)}")
+            print(f"the command of {program} lists {len(seen)} of {len(files)} files, its reader {len(wanted)}")
             wrong += [f"{program} {name}" for name in sorted(wanted ^ seen)]
     return wrong
 
@@ -291,7 +293,7 @@ def main(arguments: list[str]) -> int:
         print(f"{program} refuses {refused[program]} of {len(found)} files written", flush=True)
     for cause, count in causes.most_common():
         print(f"{count} {cause}: {CAUSES.get(cause, 'look at it')}")
-    broken = check_commands(found[:: max(len(found) // args.commands, 1)]) if args.commands else []
+    broken = check_commands(found, args.commands) if args.commands else []
     print("".join(f"the command and the reader differ: {each}\n" for each in broken), end="")
     return 1 if wrong or broken else 0
 
