@@ -38,7 +38,7 @@ LIST = Path(__file__).with_name("differences.txt")
 CAUSES = {
     "date-tzid": "A DATE has no time zone (RFC 5545, 3.2.19), so the event takes whole days. The library reads a time.",
     "utc-tzid": "A time in UTC has no TZID (RFC 5545, 3.2.19), and is read as UTC, as Cyrus does. The library ignores the Z.",
-    "zone-name": "The TZID begins with a space, or is a name of Windows or an offset without a VTIMEZONE. The library ignores it.",
+    "zone-name": "The TZID begins with a space, or has no VTIMEZONE and is no name of the IANA database. The library ignores it.",
     "end-before": "DTEND is before DTSTART (RFC 5545, 3.8.2.2). We keep the line, the event takes no time. The library swaps them.",
     "mixed-end": "Of DTSTART and DTEND one is a DATE, or floating (RFC 5545, 3.8.2.2). Both are read on one clock.",
     "bad-rule": "The RRULE has a part that is not of RFC 5545, 3.3.10. We keep the line, and the event occurs once.",
