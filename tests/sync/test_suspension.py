@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.errors import ExitCode, SuspendedError
+from jmapsync.sync.ingest import Ingester
 from tests.kit.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -225,3 +227,15 @@ def test_marking_very_many_as_read_is_allowed_but_emptying_the_trash_is_suspende
         assert f"{len(trashed):,} of" in report.messages[0]
         assert mirror.sync(allow_deletes=True).to_server.deleted == len(trashed)
         assert len(server.account.emails) == 3000 - len(trashed)
+
+
+def test_a_run_that_is_stopped_in_the_middle_of_a_listing_leaves_nothing_for_the_event_loop_to_report(
+    server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next page is under way then."""
+    server.limits.max_objects_in_get = 10
+    mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+    reason = SuspendedError("This is another server.", advice="Ask.")
+    monkeypatch.setattr(Ingester, "ingest_server_items", mock.Mock(side_effect=reason))
+    assert_suspended(server, mirror)
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable
+    from collections.abc import Coroutine, Iterable
 
 T = TypeVar("T")
 
@@ -46,13 +45,25 @@ async def in_parallel(acts: Iterable[Coroutine[Any, Any, T]], most: int) -> list
     return results
 
 
-@asynccontextmanager
-async def begun(act: Coroutine[Any, Any, T] | None) -> AsyncIterator[asyncio.Task[T] | None]:
-    """Do something at the same time as what stands inside, which may await it; it goes on no longer than that."""
-    task = asyncio.ensure_future(act) if act is not None else None
-    try:
-        yield task
-    finally:
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+class Begun(Generic[T]):
+    """Does something at the same time as what stands inside, which may await it; it goes on no longer than that.
+
+    No generator: one inside a generator that is left at a page would be closed by both when the loop ends, which asyncio reports.
+    """
+
+    def __init__(self, act: Coroutine[Any, Any, T] | None) -> None:
+        """Prepare; nothing is begun where there is no act."""
+        self._act = act
+        self._task: asyncio.Task[T] | None = None
+
+    async def __aenter__(self) -> asyncio.Task[T] | None:
+        """Begin."""
+        if self._act is not None:
+            self._task = asyncio.ensure_future(self._act)
+        return self._task
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop it if it still goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

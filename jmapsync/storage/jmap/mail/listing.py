@@ -14,7 +14,7 @@ from msgspec import Struct
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
 from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of, went_back
-from jmapsync.storage.jmap.concurrent import begun
+from jmapsync.storage.jmap.concurrent import Begun
 from jmapsync.storage.jmap.mail.changes import EMAIL, MailChanges
 from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
@@ -124,7 +124,7 @@ class MailListing:
             position = (position if page.position is None else page.position) + len(page.ids)
             listing.every.update(page.ids)
             is_last = not fresh or (total is not None and position >= total)
-            async with begun(None if is_last else self._page(position)) as following:  # the server is never idle
+            async with Begun(None if is_last else self._page(position)) as following:  # the server is never idle
                 found = await self._reader.collect(response, ("emails",), page.ids)
                 async for extra in self._reader.unknown_homes(found):
                     yield extra
