@@ -54,7 +54,7 @@ class LegalPlayer(Householder):
         self.single = single
         """Whether a message is in one mailbox only."""
         self.deleted = False
-        """Whether anything was deleted on the disk, which may make the guard ask."""
+        """Whether anything was deleted on the disk, or a mailbox of somebody else's account, which may make the guard ask."""
         self.posting = Posting(world)
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
@@ -97,6 +97,10 @@ class LegalPlayer(Householder):
     def remove(self) -> None:
         super().remove()
         self.deleted = True
+
+    def remove_there(self) -> None:
+        super().remove_there()
+        self.deleted |= not self.world.account.is_personal  # it may have been withdrawn: somebody says that it was meant
 
     def swap(self) -> None:
         super().swap()

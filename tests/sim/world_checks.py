@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.sync.report import State
+from jmapsync.errors import ExitCode
 from tests.sim.chance import word_in
 from tests.sim.script_checks import assert_scripts_rest
 from tests.sim.world import Ways, writes
@@ -106,7 +106,7 @@ def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> lis
         world.audit()
     for _ in range(MOST_RUNS):
         # The guard may ask where folders went with their mail, or most of it did: somebody says that it was meant.
-        meant = player.deleted and bool(reports) and reports[-1].state is State.SUSPENDED
+        meant = player.deleted and bool(reports) and reports[-1].exit_code is ExitCode.SUSPENDED
         reports.append(world.sync(allow_deletes=meant))
         if world.server.freedoms.refused_objects or server.choices.get("unavailable"):
             world.now += LONGER_THAN_HELD  # what the server refused for now is tried again later
