@@ -82,3 +82,30 @@ def test_alerts_that_come_into_force_on_the_server_reach_the_file(server: DemoSe
     server.account.calendars.edit(ref, {"useDefaultAlerts": False})
     until_quiet(pim)
     assert "-PT1H" in pim.file("calendars", "talk").read_text()
+
+
+def test_an_alarm_of_one_occurrence_is_in_force(server: DemoServer, pim: Pim) -> None:
+    rule = {"@type": "RecurrenceRule", "frequency": "weekly", "count": 4}
+    series = {"recurrenceRules": [rule]} if server.account.dialect.calendars == "1.0" else {"recurrenceRule": rule}
+    moment = "2037-01-09T10:00:00"
+    stale = {"recurrenceOverrides": {"2037-01-16T10:00:00": {"title": "Third", "alerts": STALE}}}
+    server.account.calendars.add({**EVENT, **series, **stale, "useDefaultAlerts": True})
+    until_quiet(pim)
+    file = pim.file("calendars", "talk")
+    assert "VALARM" not in file.read_text(), "that of the third is not in force"
+    second = (
+        "BEGIN:VEVENT\r\nUID:talk\r\nDTSTAMP:20260101T000000Z\r\nRECURRENCE-ID:20370109T100000Z\r\nDTSTART:20370109T100000Z\r\n"
+        f"DURATION:PT1H\r\nSUMMARY:Talk\r\n{ALARM}\r\nEND:VCALENDAR"
+    )
+    change(file, "END:VCALENDAR", second)
+    until_quiet(pim)
+    found = event(server)
+    patch = found["recurrenceOverrides"][moment]
+    assert (found["useDefaultAlerts"], patch["useDefaultAlerts"]) == (True, False)
+    [alert] = patch["alerts"].values()
+    assert alert["trigger"]["offset"] == "-PT5M"
+    assert pim.file("calendars", "talk").read_text().count("BEGIN:VALARM") == 1
+    change(pim.file("calendars", "talk"), "SUMMARY:Third", "SUMMARY:The third")
+    until_quiet(pim)
+    assert event(server)["recurrenceOverrides"][moment]["useDefaultAlerts"] is False
+    assert pim.file("calendars", "talk").read_text().count("BEGIN:VALARM") == 1

@@ -367,6 +367,27 @@ def test_an_event_keeps_the_alerts_of_its_calendar_until_it_gets_an_alarm_of_its
     assert alice.pim.file("calendars", "talk").read_text().count("BEGIN:VALARM") == 1
 
 
+def test_an_occurrence_gets_an_alarm_of_its_own_beside_the_alerts_of_its_calendar(stage: Stage) -> None:
+    alice, using = stage.alice, [CORE, CALENDARS]
+    [calendar] = alice.jmap.call([("Calendar/get", {})], using)[0]["list"][:1]
+    rule = {"@type": "RecurrenceRule", "frequency": "weekly", "count": 4}
+    event = {"uid": "talks", "title": "Talks", "start": "2037-01-02T10:00:00", "timeZone": "Europe/Berlin", "duration": "PT1H"}
+    new = {"e": {**event, "recurrenceRules": [rule], "calendarIds": {calendar["id"]: True}, "useDefaultAlerts": True}}
+    [answer] = alice.jmap.call([("CalendarEvent/set", {"create": new})], using)
+    assert answer["created"], answer
+    alice.sync()
+    alarm = ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-PT5M", "END:VALARM")
+    occurrence(alice.pim.file("calendars", "talks"), ";TZID=Europe/Berlin:20370109T100000", *alarm)
+    alice.sync()
+    [found] = alice.events()
+    overrides = found["recurrenceOverrides"]
+    assert isinstance(overrides, dict)
+    patch = overrides["2037-01-09T10:00:00"]
+    assert (found["useDefaultAlerts"], patch.get("useDefaultAlerts")) == (True, False), patch
+    assert "-PT5M" in str(patch)
+    assert alice.pim.file("calendars", "talks").read_text().count("BEGIN:VALARM") == 1
+
+
 def test_the_description_and_colour_of_a_calendar_go_both_ways(stage: Stage) -> None:
     alice, using = stage.alice, [CORE, CALENDARS]
     [calendar] = alice.jmap.call([("Calendar/get", {})], using)[0]["list"][:1]

@@ -42,6 +42,7 @@ _OWN = frozenset(
     }
 )
 """Properties that are JMAP's own and never part of a file (RFC 9610, 3; draft-ietf-jmap-calendars, 5)."""
+_DEFAULT = "useDefaultAlerts"
 _HOLDERS = ("media", "links", "participants", "locations")
 """Where entries with blobs are, directly or in the `links` of an entry."""
 _OF_TASKS = frozenset({"due", "progress", "percentComplete", "estimatedDuration"})
@@ -58,10 +59,25 @@ def normal(item: Object) -> Object:
         for name, value in item.items()
         if value is not None and name not in _OWN and not name.startswith(("x-", "jmapsync:"))  # Cyrus: x-href
     }
-    if item.get("useDefaultAlerts") is True:
+    is_default = item.get("useDefaultAlerts") is True
+    if is_default:
         found.pop("alerts", None)
+    if isinstance(overrides := found.get("recurrenceOverrides"), dict):
+        found["recurrenceOverrides"] = {moment: _in_force(patch, is_default=is_default) for moment, patch in overrides.items()}
     place = "uri" if found.get("@type") == "Card" or "media" in found else "href"
     return _with_names(found, place)
+
+
+def _in_force(patch: Any, *, is_default: bool) -> Any:  # noqa: ANN401 # any JSON value
+    """Return the patch of an override without alerts that are not in force, and without what says so."""
+    if not isinstance(patch, dict):
+        return patch
+    is_default = patch.get(_DEFAULT, is_default) is True
+    return {path: value for path, value in patch.items() if path != _DEFAULT and not (is_default and _is_of_alerts(path))}
+
+
+def _is_of_alerts(path: str) -> bool:
+    return split(path)[0] == "alerts"
 
 
 def _with_names(item: Object, place: str) -> Object:
@@ -120,10 +136,33 @@ def _blob_id(value: Any, blobs: Mapping[str, str]) -> str | None:  # noqa: ANN40
 
 
 def with_own_alerts(body: Patch, given: Object) -> Patch:
-    """Return a patch of an event that has the alerts of its calendar so that the alerts that it sets are in force."""
-    if given.get("useDefaultAlerts") is True and any(split(path)[0] == "alerts" for path in body):
-        return {**body, "useDefaultAlerts": False}
-    return body
+    """Return a patch of an event that has the alerts of its calendar so that the alerts that it sets are in force.
+
+    Those of an occurrence are in the patch of an override, which is sent whole.
+    """
+    before = given.get("recurrenceOverrides")
+    known: Object = before if isinstance(before, dict) else {}
+    is_default = given.get(_DEFAULT) is True
+    found: Patch = {}
+    for path, value in body.items():
+        match split(path):
+            case ("recurrenceOverrides", moment):
+                found[path] = _with_own(value, known.get(moment), is_default=is_default)
+            case ("recurrenceOverrides",) if isinstance(value, dict):
+                found[path] = {at: _with_own(one, known.get(at), is_default=is_default) for at, one in value.items()}
+            case _:
+                found[path] = value
+    return found | ({_DEFAULT: False} if is_default and any(map(_is_of_alerts, body)) else {})
+
+
+def _with_own(patch: Any, known: Any, *, is_default: bool) -> Any:  # noqa: ANN401 # any JSON value
+    """Return the patch of an override so that the alerts that it sets are in force; else the ones of the `known` one stay so."""
+    if not isinstance(patch, dict) or patch.get("excluded") is True:
+        return patch
+    said = known.get(_DEFAULT) if isinstance(known, dict) else None
+    if any(map(_is_of_alerts, patch)):
+        return {**patch, _DEFAULT: False} if is_default or said is True else patch
+    return patch if said is None else {**patch, _DEFAULT: said}
 
 
 def fitted_patch(patch: Patch, held: Object, now: Object) -> Patch:

@@ -15,7 +15,7 @@ from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_erro
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.objects.changes import siblings
-from jmapsync.storage.jmap.objects.forms import fitted_patch
+from jmapsync.storage.jmap.objects.forms import fitted_patch, with_own_alerts
 from jmapsync.storage.jmap.objects.instances import instances_of, is_instances
 from jmapsync.storage.jmap.objects.sending import Sent, UnsentError
 from jmapsync.storage.jmap.set import concerns_one, failed_call, refusal, too_much
@@ -206,7 +206,7 @@ class InstanceSetter:
             self._check_form(job, forms[key])
             fitted = fitted_patch(patch, held.get(key, {}), forms[key])
             await self._respect(job, fitted, forms[key], given)
-            body = await self._sender.patch(job, fitted, forms[key], given)
+            body = with_own_alerts(await self._sender.patch(job, fitted, forms[key], given), given)
             invites = await self._mailing.is_due(job.order.key, forms[key], apply(forms[key], fitted))
             acts.update[ids[key]] = Sent(job, body, invites=invites)
 
