@@ -52,7 +52,7 @@ class AccountWorld:
         raise NotImplementedError
 
     def token(self) -> str:
-        """Return what tells one name of ours from another one, the same in each life of a world."""
+        """Return a part of a name of ours that no other one has, the same in each life of a world."""
         return f"{next(self._tokens):08x}"
 
     async def _run(self, fate: Fate | None, options: Options) -> AccountReport:

@@ -32,6 +32,7 @@ from jmapsync.sync.batches import BATCH_OCTETS, READS_AHEAD
 from tests.live.cyrus import Cyrus
 from tests.live.imap import Draft, Imap
 from tests.live.jmapraw import BLOB, CORE, Jmap
+from tests.sim.kill_scripts import Scripts
 from tests.sim.relay import Relay
 from tests.sim.world import scratch
 
@@ -108,6 +109,8 @@ class Tally:
     most_in_flight: int = 0
     """Octets."""
     faults: list[str] = field(default_factory=list)
+    in_scripts: int = 0
+    """Kills after which scripts were neither as before nor as they have to be at the end."""
     progress: list[int] = field(default_factory=list)
     """Messages on disk at each kill of a first pull, in percent."""
 
@@ -117,7 +120,7 @@ class Tally:
         spread = ", ".join(f"{20 * band}-{20 * band + 20} %: {bands[band]}" for band in range(5))
         yield f"{self.kills} processes killed in {self.runs} runs: {self.pulls} first pulls, {self.pushes} pushes, {seconds:.0f} s"
         yield f"{len(self.progress)} kills of first pulls by what was on disk, {spread}"
-        yield f"{self.kills - len(self.progress)} kills of pushes"
+        yield f"{self.kills - len(self.progress)} kills of pushes, {self.in_scripts} of all with scripts half done"
         yield f"{self.fetched} bodies asked for, {self.fetched_again} of them again"
         yield f"at most {self.most_in_flight:,} octets in flight at a kill, of {IN_FLIGHT:,} allowed"
         yield f"{len(self.faults)} faults"
@@ -144,6 +147,8 @@ class Campaign:
         self._blobs: dict[str, str] = {}
         self._unlinked: set[str] = set()
         """Blobs whose files the user deletes: their copies in the Trash have to be fetched, whatever was kept before."""
+        self._scripts = Scripts(self._jmap, target.using, random.Random(seed))
+        self._scripts.prepare()
 
     def run(self, kills: int) -> Tally:
         """Pull and push in turn until so many processes were killed."""
@@ -177,7 +182,9 @@ class Campaign:
         (self._home / "config.toml").write_text(
             f'state_dir = "{self._home}/state"\n[accounts.test]\nurl = "{self._relay.url}"\nuser = "{self.target.user}"\n'
             f'auth = "basic"\npassword_file = "{self._home}/password"\n[accounts.test.mail]\npath = "{self.root}"\n'
+            f'[accounts.test.sieve]\npath = "{self._home}/sieve"\n'
         )
+        self._scripts.root = self._home / "sieve"
         self._committed = set()
         self._unlinked = set()
         self._seen.clear()
@@ -188,6 +195,7 @@ class Campaign:
 
     def _until_done(self, chapter: str, kills: int, whole: int = 0) -> None:
         """Synchronise, killing at random moments, until a run comes to its end; after the last kill, let it."""
+        scripts = self._scripts.states()
         for attempt in itertools.count():
             # Later and later, so that every chapter comes to its end after a dozen kills or so.
             latest = self._octets[chapter] * (0.3 + 0.08 * attempt)
@@ -197,6 +205,7 @@ class Campaign:
             self._count_bodies(killed=killed)
             if killed:
                 self.tally.kills += 1
+                self.tally.in_scripts += self._scripts.states() not in (scripts, [self._scripts.expected] * 2)
                 if whole:
                     self.tally.progress.append(100 * len(self._files()) // whole)
             else:
@@ -272,6 +281,7 @@ class Campaign:
         share = len(files) // 10
         flagged, moved, copied = files[: 4 * share], files[4 * share : 5 * share], files[5 * share : 6 * share]
         expected = self._on_disk()
+        self._scripts.act()
         for file in flagged:
             letters = "".join(sorted(set(file.name.partition(":2,")[2]) ^ {"F"}))
             self._swap(expected, file, file.rename(file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,{letters}"))
@@ -341,6 +351,8 @@ class Campaign:
             if missing or surplus:
                 self._fault(f"after a {what}, {name}: {missing.total()} copies missing, {surplus.total()} too many, such as "
                             f"{list(missing)[:2]} and {list(surplus)[:2]}")  # fmt: skip
+        for fault in self._scripts.faults():
+            self._fault(f"after a {what}, {fault}")
         left = [path for folder in self.root.rglob("tmp") for path in folder.iterdir()]
         if left:
             self._fault(f"after a {what}, {len(left)} files are left in tmp")
