@@ -105,6 +105,9 @@ class DrivenScriptFiles(DrivenSide):
 class _Anything:
     """A disk that agrees with whatever is active."""
 
+    def note_active(self, ref: str) -> None:
+        pass
+
     def may_activate(self, key: int, now: str) -> bool:
         return bool(key) or not now
 

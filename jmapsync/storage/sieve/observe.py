@@ -77,6 +77,8 @@ class ScriptScan(Struct):
     clock: Callable[[], float]
     holds: FileSystem = USUAL
     """What the file system of the root allows in names."""
+    active_there: Record | None = None
+    """The script that is active on the server."""
     overruled: set[int] = set()
     """Keys of scripts that were to be activated here while the server's active script changed too: its choice counts."""
     link: Link = field(default_factory=Link)
@@ -328,13 +330,20 @@ class ScriptScan(Struct):
 
     def _doubt(self, gone: Iterable[int], *, known: int, listed: int) -> str:
         """Return why a loss must not be believed without a person: mail filtering would be switched off by it."""
-        active = [self._records[key] for key in sorted(gone) if _was_active(self._records[key])]
+        active = [self._records[key] for key in sorted(gone) if _filters(self._records[key])]
+        active += [one for one in (self.active_there,) if one is not None and one.local is None and one.base is not None]
         now = self.active is not None or any(reading.entry.name == self.link.file for reading in self._fresh.values())
         if active and not now:
-            name = next(iter(names_in(active[0].local.tags if active[0].local is not None else frozenset())), "")
+            last = active[0].local or active[0].remote
+            name = next(iter(names_in(last.tags if last is not None else frozenset())), "")
             return f"the active script {name} disappeared here, and no other one is active"
         return "every script disappeared at once" if listed == 0 and known > FEW else ""
 
 
 def _was_active(record: Record) -> bool:
     return record.local is not None and ACTIVE in record.local.tags
+
+
+def _filters(record: Record) -> bool:
+    """Return whether a script was the active one here, or is by now on the server."""
+    return _was_active(record) or (record.remote is not None and ACTIVE in record.remote.tags)

@@ -60,6 +60,8 @@ class ScriptFiles:
         self._scan: ScriptScan | None = None
         """The last scan, if that came to its end."""
         self._overruled: set[int] = set()
+        self._active_there = ""
+        """The id of the script that is active on the server."""
         self._writer = Writer(root, Below(root), token)
 
     def open(self, known: Known, account: str) -> Learnt:
@@ -120,7 +122,8 @@ class ScriptFiles:
 
     def _observe(self, known: Known) -> DiskItems:
         self._scan = self._writer.link = None
-        scan = ScriptScan(SIEVE.items.kind, self._home, self.root, known, self._clock, self._holds, self._overruled)
+        active_there = known.by_ref(SIEVE.items.kind, [self._active_there]).get(self._active_there)
+        scan = ScriptScan(SIEVE.items.kind, self._home, self.root, known, self._clock, self._holds, active_there, self._overruled)
         try:
             with Below(self.root) as below:
                 seen = scan.run(below.at(""))
@@ -134,6 +137,10 @@ class ScriptFiles:
             self._scan = scan
             self._writer.link = scan.link if not scan.link.why else None
         return seen
+
+    def note_active(self, ref: str) -> None:
+        """Note the id of the script that is active on the server by now, or nothing."""
+        self._active_there = ref
 
     def may_activate(self, key: int, now: str) -> bool:
         """Return whether a script may take the place of the one of this id on the server, of none where it is empty.

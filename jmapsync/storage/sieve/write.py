@@ -29,7 +29,7 @@ from jmapsync.storage.sieve.link import move_link, read_link
 from jmapsync.storage.vdir.names import displaced_name, short_digest, staged_name, write_staged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from jmapsync.storage.files.directories import Below
@@ -104,7 +104,7 @@ class Writer(BatchWriter):
         self._dirty.add("")
         try:
             self._sync()
-            self._move_link(drafts, receipts)
+            self._move_link(drafts, receipts, known, home)
             self._each(going, receipts, self._remove)
             self._each(staying, receipts, lambda draft: self._unmark(draft, holds))
             self._each(going, receipts, lambda draft: self._pass_on(draft, known, home, holds))
@@ -192,7 +192,7 @@ class Writer(BatchWriter):
             if record is None or record.local is None:
                 continue
             name = self._free_name(name_for(record.local.tags), holds, place.name)
-            if (home, name) in draft.moved:
+            if name != place.name and (home, name) in draft.moved:
                 other = _Draft(draft.job, place=place)
                 self._give(other, place, name)
                 draft.moved += other.moved
@@ -241,7 +241,7 @@ class Writer(BatchWriter):
             found = file_name(f"{name}-{number}", taken=others, longest=holds.longest, also=holds.forbidden)
         return found
 
-    def _move_link(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt]) -> None:
+    def _move_link(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt], known: Known, home: int) -> None:
         """Let the link lead to the script that is to be active, or take it away where no script is to be."""
         done = {key: draft for key, draft in drafts.items() if key not in receipts}
         folder, link = self._below.at(""), self.link
@@ -249,17 +249,26 @@ class Writer(BatchWriter):
         target = self._target = min(wanted, key=lambda one: one.was_active, default=None)
         if target is not None and target.place is not None:
             if link is None or link.file != target.place.name:
-                self._attempt(target.job.order.key, receipts, lambda: self._lead_to(folder, target))
+                self._attempt(target.job.order.key, receipts, lambda: self._lead_to(folder, target.place))
             return
         for key, draft in done.items():
             if draft.gives_up and link is not None and link.file in self._names_of(draft):
-                self._attempt(key, receipts, lambda: self._lead_to(folder, None))
+                self._attempt(key, receipts, lambda: self._lead_to(folder, self._active_there(drafts, known, home)))
 
-    def _lead_to(self, folder: str, draft: _Draft | None) -> None:
+    def _active_there(self, drafts: Mapping[int, _Draft], known: Known, home: int) -> Place | None:
+        """Return the file of the script that is active on the server: it is so here too once the linked one is gone."""
+        places = {place.key: place for place in known.places_in(home)}
+        for key, record in known.records(sorted(places)).items():
+            if record.remote is not None and ACTIVE in record.remote.tags:
+                draft = drafts.get(key)
+                if draft is None or draft.job.order.verb is not Verb.DELETE:
+                    return draft.place if draft is not None else places[key]
+        return None
+
+    def _lead_to(self, folder: str, place: Place | None) -> None:
         if self._is_link_moved():
             raise StaleError("the link to the active script was moved since it was scanned")
-        file = draft.place.name if draft is not None and draft.place is not None else ""
-        move_link(folder, file)
+        move_link(folder, place.name if place is not None else "")
         self.link = read_link(folder, self._root)
 
     def _names_of(self, draft: _Draft) -> set[str]:

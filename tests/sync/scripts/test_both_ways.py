@@ -339,3 +339,24 @@ def test_a_dry_run_says_what_a_run_would_do(pair: ScriptMirror, store: ScriptSto
     assert any(one.startswith("create new.sieve on the server: new here") for one in messages), messages
     assert any("flagged here: active" in one for one in messages), messages
     assert any(one.startswith("replace script main on disk: edited on the server") for one in messages), messages
+
+
+class TestADeletionMeetsAnActivation:
+    def test_what_is_deleted_here_was_activated_on_the_server(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        store.activate("other")
+        pair.link("")
+        (pair.root / "other.sieve").unlink()
+        for _ in range(2):
+            assert pair.sync().state.value == "suspended"
+            assert (store.active_name, set(store.listing())) == ("other", {"main", "other"})
+        pair.sync(allow_deletes=True)
+        assert (store.active_name, set(store.listing())) == ("", {"main"})
+
+    def test_what_is_deleted_on_the_server_was_activated_here(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        pair.link("other")
+        store.delete("other")
+        for _ in range(2):
+            pair.sync()
+        pair.sync_until_quiet()
+        assert (store.active_name, pair.active) == ("main", "main")
+        assert set(pair.files) == {"main"}

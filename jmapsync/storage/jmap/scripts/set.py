@@ -48,6 +48,9 @@ _KEPT = "it stays active on the server, because the script that is to be active 
 class Wish(Protocol):
     """What the disk side knows of the active script."""
 
+    def note_active(self, ref: str) -> None:
+        """Note the id of the script that is active on the server by now, or nothing."""
+
     def may_activate(self, key: int, now: str) -> bool:
         """Return whether a script may take the place of the one of this id, of none where it is empty, as the active one."""
 

@@ -90,6 +90,7 @@ class ScriptSide:
         if self._scripts.doubt:
             page.problems.append(Trouble("scripts", f"{self._scripts.doubt}; some may be missing here"))
         active = next((one.id for one in scripts if one.is_active), "")
+        self._wish.note_active(active)
         page.suspicious = _doubt(before, page.gone, active, left=len(scripts) + len(failed), known=len(known()))
         self._read_whole = {one.id for one in scripts if one.id not in failed} if whole else set()
         ids = {one.id for one in scripts}
