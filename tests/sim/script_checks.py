@@ -86,6 +86,7 @@ def assert_scripts_rest(player: ScriptPlayer, sync: Callable[[bool], KindReport]
     for number in range(MOST_RUNS):
         if number % 4 == 0:
             player.fix()
+        player.agreed = None  # that losses are meant
         report = sync(True)
         refused = [one for one in report.problems if not (read_only and any(words in one.why for words in READ_ONLY))]
         if not (report.to_disk.total + report.to_server.total + len(refused)) and report.state.value == "synced":

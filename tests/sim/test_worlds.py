@@ -25,6 +25,18 @@ def test_worlds_of_objects_hold(seed: int) -> None:
     assert failure_of(script_of(seed, objects=True)) == ""
 
 
+@pytest.mark.parametrize("seed", [*range(6), 47, 140, 225, 292])
+def test_worlds_of_scripts_beside_mail_hold(seed: int) -> None:
+    assert failure_of(script_of(seed, scripts=True)) == ""
+
+
+def test_a_world_with_scripts_has_the_acts_on_mail_that_it_has_without() -> None:
+    script, plain = script_of(11, scripts=True), script_of(11)
+    others = iter(script.acts)
+    assert all(act in others for act in plain.acts)
+    assert Script.read(script.text()) == script
+
+
 def test_every_choice_of_the_catalogue_is_drawn() -> None:
     reached: Counter[str] = Counter()
     for seed in range(4000):

@@ -207,7 +207,8 @@ class World:
 
         def verify(mirror: Mirror) -> Proof:
             proof = mirror.verify()
-            assert not [one for beside in mirror.proved_beside for one in beside.differences]
+            differences = [one for beside in mirror.proved_beside for one in beside.differences]
+            assert self.account.is_read_only or not differences, f"at rest: {differences[0].item}: {differences[0].why}"
             return proof
 
         return self._do(verify)
