@@ -123,6 +123,8 @@ class AccountHealth(Struct):
     """Messages that wait to be sent, and why."""
     scheduled: list[Problem] = []
     """Messages that are to be sent later, and when."""
+    unconfirmed: list[Problem] = []
+    """Messages whose time has passed and of which the server has no record any more."""
     seen: dict[str, Any] = {}
     """What was last read of the quotas and the vacation reply."""
     error: str = ""
@@ -173,6 +175,7 @@ class AccountHealth(Struct):
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
             "outbox": [{"item": one.item, "why": one.why} for one in self.outbox],
             "scheduled": [{"item": one.item, "why": one.why} for one in self.scheduled],
+            "unconfirmed": [{"item": one.item, "why": one.why} for one in self.unconfirmed],
             **seen_to_json(self.seen),
         }
         if self.error:
@@ -257,9 +260,10 @@ def _read_stored(account: AccountConfig, health: AccountHealth) -> AccountHealth
         health.kinds[kind] = KindHealth()
     try:
         if os.path.exists(account.state_dir / OUTBOX):
-            from jmapsync.app.sending import outbox_of, scheduled_in, waiting_in  # noqa: PLC0415  # most accounts have none
+            from jmapsync.app.sending import outbox_of, scheduled_in, unconfirmed_in, waiting_in  # noqa: PLC0415  # most accounts have none
 
-            health.outbox, health.scheduled = waiting_in(outbox_of(account)), scheduled_in(outbox_of(account))
+            outbox = outbox_of(account)
+            health.outbox, health.scheduled, health.unconfirmed = waiting_in(outbox), scheduled_in(outbox), unconfirmed_in(outbox)
         with checking_ledger(account.state_dir):
             _read_ledger(health, account.state_dir / LEDGER)
         if why := trouble_with(account.state_dir):

@@ -61,7 +61,7 @@ def _why(waiting: Waiting, held: dict[str, Held] | None) -> str:
     if waiting.stage is not Stage.SCHEDULED or waiting.held or held is None:
         return waiting.why or "it waits to be sent"
     if waiting.submission not in held:
-        return "the server no longer holds it: it was sent or canceled there; the next run finds out"
+        return "the server no longer holds it: it was sent or canceled there; the next run files it"
     return f"pending, the server sends it at {local_time(held[waiting.submission].send_at or waiting.at)}"
 
 
@@ -88,6 +88,8 @@ async def _drop(account: AccountConfig, outbox: Outbox, waiting: Waiting) -> Out
         async with await client_for(account) as client:
             return _outcome(await (await sender_for(account, outbox, client)).unsend(waiting))
     outbox.remove(waiting.id)
+    if waiting.stage is Stage.CONCLUDED:
+        return Outcome(f"{waiting.name} is no longer listed.")
     if waiting.stage is Stage.SENT:
         return Outcome(f"Too late: {waiting.name} was sent; it will not be filed.", ExitCode.FAILED)
     if waiting.stage is Stage.SENDING:
@@ -103,6 +105,8 @@ def _outcome(sent: Sent) -> Outcome:
         return Outcome(f"{name} was canceled and will not be sent; its draft stays on the server.")
     if sent.fate is Fate.SENT:
         return Outcome(f"Too late: {name} was sent.", ExitCode.FAILED)
+    if sent.fate is Fate.UNCONFIRMED:
+        return Outcome(f"Too late for {name}: {sent.why}.", ExitCode.FAILED)
     return Outcome(f"{name} was not canceled: {sent.why}.", ExitCode.FAILED)
 
 

@@ -192,24 +192,29 @@ async def _empty(account: AccountConfig, outbox: Outbox, client: Client) -> list
                     if _is_due(one, now):
                         await sender.send(one)
             except JmapsyncError as error:
-                return [Problem(one.name, one.why or error.message) for one in outbox.entries() if not _is_scheduled(one, now)]
+                return [Problem(one.name, one.why or error.message) for one in outbox.entries() if _waits(one, now)]
     return waiting_in(outbox)
 
 
 def _is_due(waiting: Waiting, now: float) -> bool:
     """Return whether there is something to do for a message: what the server holds is its own until its time."""
-    return not waiting.held and not (waiting.stage is Stage.SCHEDULED and waiting.is_early(now))
+    return waiting.is_open and not (waiting.stage is Stage.SCHEDULED and waiting.is_early(now))
 
 
 def _is_scheduled(waiting: Waiting, now: float) -> bool:
     """Return whether nothing hinders a message but that its time has not come."""
-    return not waiting.held and waiting.is_early(now)
+    return waiting.is_open and waiting.is_early(now)
+
+
+def _waits(waiting: Waiting, now: float) -> bool:
+    """Return whether a message waits beyond its time."""
+    return waiting.stage is not Stage.CONCLUDED and not _is_scheduled(waiting, now)
 
 
 def waiting_in(outbox: Outbox) -> list[Problem]:
     """Return what waits in an outbox beyond its time, by name, and why."""
     now = time.time()
-    return [Problem(one.name, one.why or "it waits to be sent") for one in outbox.entries() if not _is_scheduled(one, now)]
+    return [Problem(one.name, one.why or "it waits to be sent") for one in outbox.entries() if _waits(one, now)]
 
 
 def scheduled_in(outbox: Outbox) -> list[Problem]:
@@ -217,6 +222,11 @@ def scheduled_in(outbox: Outbox) -> list[Problem]:
     now = time.time()
     found = [one for one in outbox.entries() if _is_scheduled(one, now)]
     return [Problem(one.name, one.why or f"it is to be sent at {local_time(one.at)}") for one in found]
+
+
+def unconfirmed_in(outbox: Outbox) -> list[Problem]:
+    """Return what of an outbox was due and may not have been sent, by name, and why that is not known."""
+    return [Problem(one.name, one.why) for one in outbox.entries() if one.stage is Stage.CONCLUDED]
 
 
 def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[AccountConfig, Waiting]:
@@ -231,6 +241,8 @@ def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[AccountConfi
 
 def retry(outbox: Outbox, waiting: Waiting) -> None:
     """Have a message sent with the next run, whatever stood in its way. Raises ConfigError where the server holds it."""
+    if waiting.stage is Stage.CONCLUDED:
+        raise ConfigError([f"{waiting.name} was filed as sent: send it from there if its recipients do not have it."])
     if waiting.stage is Stage.SCHEDULED and not waiting.held:
         raise ConfigError([f"{waiting.name} is with the server, which sends it at {local_time(waiting.at)}."])
     stage = waiting.stage if waiting.stage in {Stage.QUEUED, Stage.SENT} else Stage.IMPORTING

@@ -47,6 +47,8 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool, watc
             say(f"  waits to be sent: {message.item}: {message.why}")
         for message in one.scheduled:
             say(f"  to be sent later: {message.item}: {message.why}")
+        for message in one.unconfirmed:
+            say(f"  not known whether it was sent: {message.item}: {message.why}")
         if one.error:
             say(f"{one.name}: {one.error}", err=True)
     return code

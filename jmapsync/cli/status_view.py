@@ -53,6 +53,8 @@ def account_lines(health: AccountHealth, columns: int, now: datetime, *, ascii_o
         lines.append(Line(2, [Segment(f"outbox: {len(health.outbox):,} waiting", BAD)]))
     if health.scheduled:
         lines.append(Line(2, [Segment(f"outbox: {len(health.scheduled):,} to be sent later")]))
+    if health.unconfirmed:
+        lines.append(Line(2, [Segment(f"outbox: {len(health.unconfirmed):,} not known to be sent", BUSY)]))
     for fault in (health.live or {}).get("faults", []):
         lines.append(Line(2, [Segment("restarted:", BAD), Segment(fault, BAD)]))
     if health.error:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.submission import Desk, Post
     from jmapsync.storage.outbox import Outbox, Waiting
 
+NO_RECORD = "the server no longer has a record of it{}, as of what it sent or what was canceled; it was due at {}"
 PATIENCE = 300.0
 """Seconds after which a server that was asked to send will not begin to any more: the time limits of SMTP are minutes."""
 
@@ -53,6 +54,8 @@ class Fate(enum.Enum):
     """The server does not take it."""
     UNSURE = enum.auto()
     """It may have been sent; the server does not show whether."""
+    UNCONFIRMED = enum.auto()
+    """The server held it until its time and has no record of it now: it was sent, or canceled. It is filed as sent."""
 
 
 class Sent(Struct, frozen=True):
@@ -81,10 +84,12 @@ class Sender:
 
         Raise what makes it useless to try any other: `SignInError`, `UnsupportedError`, `LocalError` and the like.
         """
-        return [await self.send(waiting) for waiting in self.outbox.entries() if not waiting.held]
+        return [await self.send(waiting) for waiting in self.outbox.entries() if waiting.is_open]
 
     async def send(self, waiting: Waiting) -> Sent:
         """Take a message as far as it gets, and return what became of it. Raises as `send_all` does."""
+        if waiting.stage is Stage.CONCLUDED:
+            return Sent(waiting, Fate.UNCONFIRMED, waiting.why)
         try:
             sent = await self._advance(waiting)
         except (NetworkError, ServerError) as error:
@@ -114,8 +119,17 @@ class Sender:
             waiting, filed = await self._submit(waiting)
             if waiting.stage is Stage.SCHEDULED:
                 return Sent(waiting, Fate.SCHEDULED, waiting.why)
+        return await self._file(waiting, filed=filed)
+
+    async def _file(self, waiting: Waiting, *, filed: bool) -> Sent:
+        """File a message that was sent, unless the server did, and forget it; what is not certain stays listed."""
         if not filed and not await self.post.file(await self._get_desk(), waiting.email_id):
-            return self._later(waiting, "it was sent, and could not be filed yet", None)
+            what = f"{waiting.unconfirmed}; it" if waiting.unconfirmed else "it was sent, and"
+            return self._later(waiting, f"{what} could not be filed yet", None)
+        if waiting.unconfirmed:
+            why = f"{waiting.unconfirmed}; it was filed as sent"
+            waiting = self.outbox.note(replace(waiting, stage=Stage.CONCLUDED, why=why, concluded_at=self.now()))
+            return Sent(waiting, Fate.UNCONFIRMED, why)
         self.outbox.remove(waiting.id)
         return Sent(waiting, Fate.SENT)
 
@@ -132,6 +146,8 @@ class Sender:
             self.outbox.remove(waiting.id)
             return Sent(waiting, Fate.CANCELED)
         sent = await self.send(waiting)
+        if sent.fate is Fate.UNCONFIRMED:
+            self.outbox.remove(waiting.id)
         return sent if sent.fate is not Fate.SCHEDULED else replace(sent, why=f"the server refused it ({refused})")
 
     async def withdraw(self, waiting: Waiting) -> None:
@@ -172,8 +188,8 @@ class Sender:
     async def _follow(self, waiting: Waiting) -> Waiting:
         """Find out what became of a message that the server held until its time.
 
-        A server may destroy the record once the message was sent (RFC 8621, 7), and Cyrus does: where it keeps no others either, a
-        record that is gone after the message's time was of one that was sent.
+        A server may destroy the record once the message was sent (RFC 8621, 7). Cyrus does, and where it was canceled too:
+        one that is gone after the message's time proves nothing, unless the message was filed as sent.
         """
         status = await self.post.schedule.status(waiting.submission, waiting.baseline.newest)
         early = waiting.is_early(self.now())
@@ -184,7 +200,13 @@ class Sender:
             return replace(waiting, held=True, why=why)
         if status is Status.PENDING or (status is Status.UNKNOWN and early):
             return replace(waiting, why="the server has not sent it yet")
-        return replace(waiting, stage=Stage.SENT)
+        if status is Status.FINAL:
+            return replace(waiting, stage=Stage.SENT)
+        email = (await self.post.evidence(waiting.email_id, waiting.baseline)).email
+        if email is not None and (await self._get_desk()).has_filed(email):
+            return replace(waiting, stage=Stage.SENT)
+        lost = "" if email is not None else ", nor the message"
+        return replace(waiting, stage=Stage.SENT, unconfirmed=NO_RECORD.format(lost, local_time(waiting.at)))
 
     async def _draft(self, waiting: Waiting) -> Waiting:
         """Bring a message to the server, as a draft."""

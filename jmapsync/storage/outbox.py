@@ -35,6 +35,7 @@ _TO_SEND = 20.0
 """Seconds that a server has to send what it held before it is asked what became of it."""
 _LONGEST_NOTE = 1 << 26
 """Octets: it names every recipient."""
+_LISTED = 7 * 86_400.0
 _UNFINISHED_SECONDS = 86_400.0
 """A message without a note was left by a program that ended before it knew that its message is safe."""
 
@@ -53,7 +54,9 @@ class Stage(enum.StrEnum):
     SCHEDULED = "scheduled"
     """The server holds it and sends it at its time; its draft stays until then."""
     SENT = "sent"
-    """It was sent; what is left is to file it."""
+    """It was sent, or is taken to be; what is left is to file it."""
+    CONCLUDED = "concluded"
+    """It is filed, and whether it was sent is not certain: that is listed for `_LISTED` seconds, or until it is dropped."""
 
 
 class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -89,6 +92,9 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it is to be sent, in seconds since 1970; 0 for as soon as possible."""
     submission: str = ""
     """The id of the submission that the server holds."""
+    unconfirmed: str = ""
+    """Why it is not certain that it was sent, or nothing."""
+    concluded_at: float = 0.0
 
     @property
     def name(self) -> str:
@@ -96,6 +102,11 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
         some, more = self.envelope.recipients[:_MOST_NAMED], len(self.envelope.recipients) - _MOST_NAMED
         to = (", ".join(some) or "nobody") + (f" and {more} more" if more > 0 else "")
         return f"{self.id} ({self.envelope.subject or 'no subject'}, to {to})"
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether there is, or will be, something to do for it without a person."""
+        return not self.held and self.stage is not Stage.CONCLUDED
 
     def is_early(self, now: float) -> bool:
         """Return whether it is not to be sent yet."""
@@ -185,11 +196,14 @@ class Outbox:
 
     def next_time(self, now: float) -> float | None:
         """Return the next time at which there is something to do for a message that has a time. Raises LocalError."""
-        times = [one.at + (_TO_SEND if one.stage is Stage.SCHEDULED else 0.0) for one in self.entries() if not one.held and one.at]
+        times = [one.at + (_TO_SEND if one.stage is Stage.SCHEDULED else 0.0) for one in self.entries() if one.is_open and one.at]
         return min((time for time in times if time > now), default=None)
 
     def tidy(self) -> None:
-        """Remove what programs left that ended while they wrote."""
+        """Remove what programs left that ended while they wrote, and what was listed long enough. Raises LocalError."""
+        for one in self.entries():
+            if one.stage is Stage.CONCLUDED and not 0 <= time.time() - one.concluded_at < _LISTED:
+                self.remove(one.id)
         limit = time.time() - _UNFINISHED_SECONDS
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(self.folder)):

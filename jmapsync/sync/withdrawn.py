@@ -1,6 +1,6 @@
 """Suspend containers that vanished from an account of somebody else: what is known of them stays as it is until they are back.
 
-A mailbox that its owner no longer shares looks like one that was destroyed: Cyrus 3.12 lists it as such in `Mailbox/changes`, and
+A mailbox that its owner no longer shares is listed as one that was destroyed is: by Cyrus 3.12 in `Mailbox/changes`, and
 `/get` of what was in it answers `notFound`. The two cannot be distinguished, so nothing is deleted here for it, and nothing is
 created there. When the container is back, everything is listed: what was deleted since then is deleted here as ever. It is let
 go of where a person allows that deletion, or removes the directory.

@@ -72,6 +72,29 @@ def test_after_its_time_taking_it_back_is_too_late(home: Home, server: DemoServe
     assert jmapsync("outbox").out == ""
 
 
+def test_one_of_which_the_server_has_no_record_after_its_time_is_listed_and_is_no_error(
+    home: Home, server: DemoServer, jmapsync: Command, sendmail: Sendmail
+) -> None:
+    server.account.dialect = dataclasses.replace(server.account.dialect, submissions="forgotten")
+    sendmail("-t", "--at", "+2h")
+    [note] = (home.state / "outbox").glob("*.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"at": int(time.time()) - 60}))
+    server.account.clock = lambda: 1e10
+    said = "the server no longer has a record of it, as of what it sent or what was canceled; it was due at "
+    assert jmapsync("sync").code == 0
+    [line] = jmapsync("outbox").out.splitlines()
+    assert said in line
+    shown = jmapsync("status")
+    assert (shown.code, "not known whether it was sent: " in shown.out, said in shown.out) == (0, True, True)
+    status = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]
+    assert (status["outbox"], status["scheduled"], len(status["unconfirmed"])) == ([], [], 1)
+    assert "hello" in subjects(server, "Sent")
+    identity = line.split()[1]
+    assert jmapsync("outbox", "retry", identity).code == 2
+    dropped = jmapsync("outbox", "drop", identity)
+    assert (dropped.code, "is no longer listed" in dropped.err, jmapsync("outbox").out) == (0, True, "")
+
+
 def test_without_a_server_that_holds_mail_it_is_kept_here(
     home: Home, server: DemoServer, jmapsync: Command, sendmail: Sendmail
 ) -> None:
