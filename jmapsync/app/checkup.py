@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.mailbox_list import paths_of, read_mailboxes
-from jmapsync.app.seen import quota_texts, vacation_text
+from jmapsync.app.seen import quota_texts, unread_of, vacation_text
 from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.shared import withdrawn_in
@@ -117,6 +117,7 @@ async def check_account(account: AccountConfig) -> Checkup:
             found.identities = await _identities(account, client, session)
             seen = await read_now(account, client)
             found.quotas, found.vacation = quota_texts(seen), vacation_text(seen)
+            found.problems += unread_of(seen)
             for kind in account.kinds:
                 await _check_kind(found, account, kind, client, session)
             found.accounts = await accounts_of_session(account, client, session)

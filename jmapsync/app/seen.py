@@ -73,7 +73,13 @@ def lines_of(seen: dict[str, Any]) -> list[str]:
     found = [f"quota: {text}, read {_when(seen[QUOTA])}" for text in quota_texts(seen)]
     if state := vacation_text(seen):
         found.append(f"vacation reply: {state}, read {_when(seen[VACATION])}")
-    return found
+    return [*found, *unread_of(seen)]
+
+
+def unread_of(seen: dict[str, Any]) -> list[str]:
+    """Return what could not be read the last time, and why."""
+    names = {QUOTA: "quota", VACATION: "vacation reply"}
+    return [f"{names[name]}: not known: {one['error']}" for name, one in seen.items() if name in names and one.get("error")]
 
 
 def quota_texts(seen: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from jmapsync.app.identity import identified, pin_of
 from jmapsync.app.invitations import note_first_run, unmailed_events
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
-from jmapsync.app.seen_refresh import refresh_seen
+from jmapsync.app.seen_refresh import ask_ahead, refresh_seen
 from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register, title_of
 from jmapsync.app.sides import account_of, patterns_of, require, sides_of
@@ -136,6 +136,7 @@ class OpenAccount(Struct):
         is_gone = False
         if not self.dry:
             _keep_offer(self.ledger, session)
+        await ask_ahead(self.account, client, session)
         try:
             if account.shared:
                 self.shared = register(self.account, self.ledger, session, dry=self.dry)

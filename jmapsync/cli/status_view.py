@@ -6,7 +6,7 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.app.seen import QUOTA, vacation_text
+from jmapsync.app.seen import QUOTA, unread_of, vacation_text
 from jmapsync.cli.figures import bar, cells, progress_line
 from jmapsync.text import one_line
 
@@ -72,6 +72,8 @@ def _seen(seen: dict[str, Any], *, ascii_only: bool) -> Iterator[Line]:
         yield Line(2, [Segment("quota:"), *share, Segment(quota["text"], style)])
     if state := vacation_text(seen):
         yield Line(2, [Segment(f"vacation reply: {state}")])
+    for text in unread_of(seen):
+        yield Line(2, [Segment(text, BUSY)])
 
 
 def _account_state(health: AccountHealth) -> Iterator[Segment]:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from jmapsync.errors import DiscoveryError, ServerError
+from jmapsync.errors import DiscoveryError, HostRefusedError, JmapsyncError, ServerError, SignInError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.divide import send_divided
 from jmapsync.jmap.exchange import STREAMS, Exchange
 from jmapsync.jmap.failures import RequestError
-from jmapsync.jmap.first_request import Bundle
+from jmapsync.jmap.first_request import Bundle, Rider
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.replies import UnreachedError
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.session import Limits
     from jmapsync.jmap.traffic import RateLimit
 
 _log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class Client:
         self._session_lock = asyncio.Lock()
         self._stale = False
         self._bundle: Bundle | None = None
+        self._riders: dict[str, Rider] = {}
         self.trusts_text = True
         """Whether no blob that Blob/get gave as text was another than its digest says."""
         self._reread_for = ""
@@ -145,16 +146,37 @@ class Client:
         """Fetch the Session again before the next request, as after `accountNotFound`."""
         self._stale = True
 
-    async def call(self, calls: Sequence[Call], *, using: Sequence[str], repeatable: bool = True) -> Response:
+    @property
+    def rode_in_vain(self) -> bool:
+        """Whether a request failed with what was to be sent with it."""
+        return any(one.failure is not None for one in self._riders.values())
+
+    async def call(
+        self, calls: Sequence[Call], *, using: Sequence[str], repeatable: bool = True, is_patient: bool = True
+    ) -> Response:
         """Send method calls as one request and return the response; a call's own failure shows when its result is asked for.
 
         A request that is not `repeatable` raises `OutcomeUnknownError` when it may have reached the server and no whole
-        answer came. Also raise `RequestError` (for the session's limits too, then with nothing sent), `SignInError`,
-        `HostRefusedError`, `NetworkError` or `ServerError`.
+        answer came; one that is not patient is tried once. Also raise `RequestError` (for the session's limits too, then with
+        nothing sent), `SignInError`, `HostRefusedError`, `NetworkError` or `ServerError`.
         """
+        if not is_patient:
+            return await self._call_once(calls, using, encode_request(calls, using), repeatable=repeatable, is_patient=False)
         if self._bundle is not None and self._bundle.is_open and repeatable:
             return await self._bundle.call(calls, using)
         return await self._call(calls, using, repeatable=repeatable)
+
+    def begin_run(self) -> None:
+        """Forget the calls that were to be sent with others."""
+        self._riders = {}
+
+    def ride(self, name: str, calls: Sequence[Call], using: Sequence[str]) -> None:
+        """Have calls sent with the next request that has room for them; it does without them where that fails."""
+        self._riders.setdefault(name, Rider(calls, using))
+
+    def ridden(self, name: str) -> Rider | None:
+        """Return what was to be sent with another request in this run, with the response once there is one."""
+        return self._riders.get(name)
 
     @contextmanager
     def together(self, askers: int) -> Iterator[Bundle]:
@@ -167,6 +189,8 @@ class Client:
 
     async def _call(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool = True) -> Response:
         limits = (await self.session()).limits
+        if repeatable and (response := await self._with_riders(calls, using, limits)) is not None:
+            return response
         most = limits.max_calls_in_request
         body = encode_request(calls, using)
         if len(calls) > 1 and len(body) > limits.max_size_request:
@@ -176,11 +200,37 @@ class Client:
         send = partial(self._call, using=using, repeatable=repeatable)
         return await send_divided(calls, most, send, repeatable=repeatable)
 
-    async def _call_once(self, calls: Sequence[Call], using: Sequence[str], body: bytes, *, repeatable: bool) -> Response:
+    async def _with_riders(self, calls: Sequence[Call], using: Sequence[str], limits: Limits) -> Response | None:
+        """Send calls together with those that are to ride; None where none are, there is no room for them, or it failed."""
+        riders = [one for one in self._riders.values() if one.waits]
+        every = [*calls, *(call for one in riders for call in one.calls)]
+        if not riders or len(every) > limits.max_calls_in_request:
+            return None
+        names = list(dict.fromkeys([*using, *(name for one in riders for name in one.using)]))
+        body = encode_request(every, names)
+        if len(body) > limits.max_size_request:
+            return None
+        for one in riders:
+            one.waits = False
+        try:
+            response = await self._call_once(every, names, body, repeatable=True, is_patient=False)
+        except (SignInError, HostRefusedError):
+            raise
+        except JmapsyncError as error:
+            for one in riders:
+                one.failure = error
+            return None
+        for one in riders:
+            one.response = response
+        return response
+
+    async def _call_once(
+        self, calls: Sequence[Call], using: Sequence[str], body: bytes, *, repeatable: bool, is_patient: bool = True
+    ) -> Response:
         session = await self.session()
         _log.debug("calls: %s", ", ".join(call.name for call in calls))
         try:
-            response = await self._post(session, body, repeatable=repeatable)
+            response = await self._post(session, body, repeatable=repeatable, is_patient=is_patient)
         except RequestError as error:
             # Where the session's state never changes (Cyrus), only this error shows that a limit was lowered.
             self._stale = self._stale or (error.type == "limit" and error.status != 0)
@@ -190,13 +240,14 @@ class Client:
             self._stale = True
             session = await self.session()
             offered = [name for name in using if name == CORE or name in session.capabilities]
-            response = await self._post(session, encode_request(calls, offered), repeatable=repeatable)
+            body = encode_request(calls, offered)
+            response = await self._post(session, body, repeatable=repeatable, is_patient=is_patient)
         self._note(session, response.session_state)
         if response.session_state not in {"", session.state} and response.has_error("requestTooLarge"):
             self._stale = True  # a limit may have been lowered since the Session was fetched
         return response
 
-    async def _post(self, session: Session, body: bytes, *, repeatable: bool) -> Response:
+    async def _post(self, session: Session, body: bytes, *, repeatable: bool, is_patient: bool) -> Response:
         if len(body) > session.limits.max_size_request:
             raise RequestError.too_large("maxSizeRequest", len(body), session.limits.max_size_request)
         return await self.exchange.send(
@@ -209,6 +260,7 @@ class Client:
             content=body,
             repeatable=repeatable,
             many=True,
+            is_patient=is_patient,
         )
 
     def _note(self, session: Session, state: str) -> None:

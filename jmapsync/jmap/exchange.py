@@ -81,11 +81,13 @@ class Exchange:
         size_limit: str = "maxSizeRequest",
         most: int = API_OCTETS,
         many: bool = False,
+        is_patient: bool = True,
     ) -> T:
         """Send one request, with retries, and return the result of `read` for its response.
 
         `read` may raise `ServerError` for a malformed response (a portal's HTML, a truncated body), which is retried once.
         `purpose` is a plural noun for errors: what is sent to the host. `many` lets libcurl carry a request that may be repeated.
+        One that is not patient is tried once.
         Raise what `with_retries` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; a response of more than
         `most` octets is a `RequestError`, as the request should have asked for less.
         """
@@ -104,7 +106,7 @@ class Exchange:
             except ServerError as error:
                 raise RetryableError(error, maybe_done=True, once=True) from error
 
-        return await self.with_retries(attempt, limit=limit, repeatable=repeatable)
+        return await self.with_retries(attempt, limit=limit, repeatable=repeatable, is_patient=is_patient)
 
     async def download(
         self, url: str, sink: Sink, *, purpose: str, limit: RequestLimit, most: int, many: bool = False, is_checked: bool = True
@@ -142,13 +144,18 @@ class Exchange:
         await self.with_retries(attempt, limit=limit)
 
     async def with_retries(
-        self, attempt: Callable[[], Awaitable[T]], *, limit: RequestLimit | None = None, repeatable: bool = True
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        limit: RequestLimit | None = None,
+        repeatable: bool = True,
+        is_patient: bool = True,
     ) -> T:
         """Retry until an attempt succeeds or the retry budget is spent, and then raise the last error.
 
         Raise `OutcomeUnknownError` at once if the server may have processed an attempt that is not `repeatable`.
         """
-        patience = RetryBudget(self._max_wait)
+        patience = RetryBudget(self._max_wait if is_patient else 0.0)
         while True:
             await self._cool_down()
             try:

@@ -16,9 +16,28 @@ from jmapsync.jmap.wire import Response, prefixed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.wire import Call
 
     Send = Callable[[Sequence[Call], Sequence[str]], Awaitable[Response]]
+
+
+class Rider(Struct):
+    """Calls that are sent with a request of others, which is sent without them where it fails with them.
+
+    So a method that a server fails at, or dies of, holds up nothing else.
+    """
+
+    calls: Sequence[Call]
+    """Their ids are not those of any other calls of the request."""
+    using: Sequence[str]
+    waits: bool = True
+    """Whether no request had room for them yet."""
+    response: Response | None = None
+    failure: JmapsyncError | None = None
+    """Why the request with them failed, which may have another reason than they."""
+    is_used: bool = False
+    """Whether the response was read."""
 
 
 class _Part(Struct):

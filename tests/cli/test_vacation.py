@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.cli.conftest import SECRET
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Command, Home
+    from tests.cli.conftest import Command, Home, Result
 
 
 @pytest.fixture
@@ -142,19 +143,80 @@ def test_status_shows_what_the_command_saw_and_nothing_while_it_is_off(jmapsync:
     assert "  vacation reply: on, read" in jmapsync("status").out
 
 
-def test_is_read_by_runs_now_and_then_only(jmapsync: Command, home: Home, server: DemoServer) -> None:
+FEW_CALLS = dataclasses.replace(RFC, limits=dataclasses.replace(RFC.limits, max_calls_in_request=6))
+
+
+def made_older(home: Home, seconds: int) -> dict[str, Any]:
+    """Have what was read of the server been read so much earlier; return what is stored."""
+    file = home.state / "server.json"
+    seen: dict[str, Any] = json.loads(file.read_text())
+    for one in seen.values():
+        one["at"] -= seconds
+    file.write_text(json.dumps(seen))
+    return seen
+
+
+def requests_of(done: Result) -> int:
+    return int(json.loads(done.out)["accounts"]["home"]["requests"])
+
+
+def test_is_read_now_and_then_and_the_quotas_by_each_run_with_its_first_request(
+    jmapsync: Command, home: Home, server: DemoServer
+) -> None:
     jmapsync("sync")
     for _ in range(2):
         server.requests.clear()
-        assert json.loads(jmapsync("sync", "--json").out)["accounts"]["home"]["requests"] == 1
-        assert server.requests.count("VacationResponse/get") + server.requests.count("Quota/get") == 0
-    seen = json.loads((home.state / "server.json").read_text())
-    for one in seen.values():
-        one["at"] -= 1000
-    (home.state / "server.json").write_text(json.dumps(seen))
+        assert requests_of(jmapsync("sync", "--json")) == 1
+        assert (server.requests.count("VacationResponse/get"), server.requests.count("Quota/get")) == (0, 1)
+    made_older(home, 1000)
+    server.account.vacation["isEnabled"] = True
     server.requests.clear()
-    jmapsync("sync")
+    assert requests_of(jmapsync("sync", "--json")) == 1
     assert (server.requests.count("VacationResponse/get"), server.requests.count("Quota/get")) == (1, 1)
+    assert "vacation reply: on" in jmapsync("status").out
+
+
+@pytest.mark.parametrize("server", [FEW_CALLS], ids=["few calls"], indirect=True)
+def test_a_server_that_takes_few_calls_is_asked_for_them_by_themselves(jmapsync: Command, home: Home, server: DemoServer) -> None:
+    jmapsync("sync")
+    assert requests_of(jmapsync("sync", "--json")) == 1
+    made_older(home, 1000)
+    server.requests.clear()
+    assert requests_of(jmapsync("sync", "--json")) == 3
+    assert (server.requests.count("VacationResponse/get"), server.requests.count("Quota/get")) == (1, 1)
+
+
+@pytest.mark.parametrize("what", ["Quota/get", "VacationResponse/get"])
+def test_a_server_that_fails_at_either_delays_no_mail(jmapsync: Command, home: Home, server: DemoServer, what: str) -> None:
+    """It answers 503, and 290 seconds later again: whoever waited for that would wait for five minutes."""
+    jmapsync("sync")
+    made_older(home, 1000)
+    server.faults.answer.arm(Answer.unavailable("290"), only=[what])
+    server.account.deliver(b"Subject: in time\r\n\r\nbody\r\n")
+    (home.mail / "INBOX/new/mine").write_bytes(b"Subject: mine\n\nmine\n")
+    began = time.monotonic()
+    assert jmapsync("sync").code == 0
+    assert time.monotonic() - began < 200
+    assert any(b"in time" in file.read_bytes() for file in (home.mail / "INBOX/new").iterdir())
+    assert any(b"Subject: mine" in server.account.raw(ref) for ref in server.account.emails)
+    name = "quota" if what == "Quota/get" else "vacation reply"
+    assert f"  {name}: not known: " in jmapsync("status").out
+    assert "asks for a pause of 290 seconds" in jmapsync("status").out
+
+    # it is asked again after a quarter of an hour, by itself, then after half an hour
+    server.requests.clear()
+    assert requests_of(jmapsync("sync", "--json")) == 1
+    assert server.requests.count(what) == 0
+    made_older(home, 1000)
+    fired = server.faults.answer.fired
+    assert requests_of(jmapsync("sync", "--json")) == 2
+    assert server.faults.answer.fired == fired + 1
+    made_older(home, 1000)
+    assert requests_of(jmapsync("sync", "--json")) == 1
+    server.faults.clear()
+    made_older(home, 1000)
+    assert requests_of(jmapsync("sync", "--json")) == 2
+    assert "not known" not in jmapsync("status").out
 
 
 @pytest.mark.parametrize(
@@ -169,16 +231,19 @@ def test_a_malformed_note_of_what_was_seen_is_as_none(jmapsync: Command, home: H
 
 
 @pytest.mark.parametrize("server", [CYRUS_36], ids=["cyrus36"], indirect=True)
-def test_a_server_that_dies_of_the_question_hinders_no_run_and_is_asked_once_a_day(
+def test_a_server_that_dies_of_the_question_hinders_no_run_and_is_asked_again_after_a_pause(
     jmapsync: Command, home: Home, server: DemoServer
 ) -> None:
     """As Debian's Cyrus 3.6.1 does."""
     assert jmapsync("sync").code == 0
     assert jmapsync("status").code == 0
     seen = json.loads((home.state / "server.json").read_text())
-    seen["vacation"]["at"] -= 80_000
-    (home.state / "server.json").write_text(json.dumps(seen))
-    assert json.loads(jmapsync("sync", "--json").out)["accounts"]["home"]["requests"] == 1
+    assert seen["vacation"]["failures"] == 1
+    for seconds, requests, failures in ((600, 1, 1), (600, 2, 2), (1200, 1, 2), (1200, 2, 3)):
+        made_older(home, seconds)
+        assert requests_of(jmapsync("sync", "--json")) == requests
+        seen = json.loads((home.state / "server.json").read_text())
+        assert seen["vacation"]["failures"] == failures
     assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["vacation"]["error"]
     done = jmapsync("vacation", "on")
     assert done.code == 1

@@ -23,6 +23,7 @@ from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner.guard import Limits
 from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.jmap.mail.side import MailSide
+from jmapsync.storage.jmap.quota import ask_quotas_ahead
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
 from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.storage.port import MailPair
@@ -167,6 +168,7 @@ class Mirror:
                         self.proved = proofs.pop(kind.name, None)
                         self.proved_beside = list(proofs.values())
                     elif selection is None:
+                        await ask_quotas_ahead(client, account)
                         await run.run([sides, *self.beside(client, session)], client.together)
                     else:
                         self.restored = await run.restore(sides, selection, None)

@@ -251,7 +251,8 @@ def test_what_the_server_sends_needs_no_room_there(client: Client) -> None:
     client.account.allowance.octets = 10
     client.account.deliver(b"Subject: theirs\r\n\r\nbody\r\n")
     assert client.sync().exit_code == 0
-    assert client.server.requests.count("Quota/get") == 0
+    assert client.server.requests.count("Quota/get") == 1, "with the first request"
+    assert client.server.requests.count("api") == 2
 
 
 def test_a_restore_names_what_does_not_fit_and_restores_the_rest(client: Client) -> None:

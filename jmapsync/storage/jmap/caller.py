@@ -39,10 +39,16 @@ class Caller:
         self._capabilities = capabilities
         self.account = account.id
 
-    async def call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True, is_patient: bool = True) -> Response:
         """Send calls in one request. Raises what `Client.call` raises."""
-        using = (await self._client.session()).using(*self._capabilities, account=self._account)
-        return await self._client.call(calls, using=using, repeatable=repeatable)
+        return await self._client.call(calls, using=await self._using(), repeatable=repeatable, is_patient=is_patient)
+
+    async def ride(self, name: str, calls: Sequence[Call]) -> None:
+        """Have calls sent with the next request (`Client.ride`)."""
+        self._client.ride(name, calls, await self._using())
+
+    async def _using(self) -> Sequence[str]:
+        return (await self._client.session()).using(*self._capabilities, account=self._account)
 
     async def limits(self) -> Limits:
         """Return what the server allows."""

@@ -63,13 +63,27 @@ class VacationError(JmapsyncError):
 
 
 async def read_vacation(client: Client, account: Account, *, scripts: bool = True) -> Vacation:
-    """Return the vacation response, with the Sieve scripts unless they are not wanted.
+    """Return the vacation response, with the Sieve scripts unless they are not wanted: then nobody waits for it.
 
     It is asked for once: Debian's Cyrus 3.6.1 dies of the request. Raises MethodError, and what `Client.call` raises.
     """
     get = _get(account)
-    found = _vacation((await Caller(client, account, VACATION).call([get], repeatable=False)).get(get))
+    found = _vacation((await Caller(client, account, VACATION).call([get], repeatable=False, is_patient=scripts)).get(get))
     return await _with_scripts(client, account, found) if scripts else found
+
+
+async def ask_vacation_ahead(client: Client, account: Account) -> None:
+    """Have the vacation response of an account read by the next request."""
+    await Caller(client, account, VACATION).ride(_name(account), [_get(account)])
+
+
+def vacation_ahead(client: Client, account: Account) -> Vacation | None:
+    """Return the vacation response as it was read with another request of this run; None where it was not.
+
+    Raises MethodError, and what `Response.get` raises.
+    """
+    rider = client.ridden(_name(account))
+    return _vacation(rider.response.get(_get(account))) if rider is not None and rider.response is not None else None
 
 
 async def write_vacation(client: Client, account: Account, seen: Vacation, wanted: Vacation) -> Vacation:
@@ -97,7 +111,11 @@ async def write_vacation(client: Client, account: Account, seen: Vacation, wante
 
 
 def _get(account: Account) -> Call:
-    return Call("VacationResponse/get", {"accountId": account.id, "ids": [_SINGLETON]}, "vacation")
+    return Call("VacationResponse/get", {"accountId": account.id, "ids": [_SINGLETON]}, "ahead-vacation")
+
+
+def _name(account: Account) -> str:
+    return f"vacation response of {account.id}"
 
 
 def _vacation(answer: dict[str, Any]) -> Vacation:

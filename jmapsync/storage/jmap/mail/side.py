@@ -19,7 +19,7 @@ from jmapsync.storage.jmap.mail.imports import Importer
 from jmapsync.storage.jmap.mail.listing import MailListing
 from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
-from jmapsync.storage.jmap.quota import read_quotas
+from jmapsync.storage.jmap.quota import quotas_for_sending
 from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import ItemPage, Traits
 
@@ -130,11 +130,8 @@ class MailSide:
         return receipts
 
     async def quotas(self) -> Sequence[Quota] | None:
-        """Return the quotas of the account; None where the server offers none, or fails to answer for them alone."""
-        try:
-            return await read_quotas(self._client, self._account)
-        except MethodError:
-            return None
+        """Return the quotas of the account; None where the server offers none, or fails to answer for them."""
+        return await quotas_for_sending(self._client, self._account)
 
     async def finish(self) -> None:
         """Complete the imports that an interrupted run left half done."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import Remedy
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.formats.unconverted import digest_of
-from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import with_rights
 from jmapsync.storage.jmap.changes import changes_or_listing, loses
@@ -20,7 +19,7 @@ from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
-from jmapsync.storage.jmap.quota import read_quotas
+from jmapsync.storage.jmap.quota import quotas_for_sending
 from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import Body, Context, FolderPage, ItemPage, Traits
 
@@ -158,11 +157,8 @@ class ObjectSide:
         return int(json.loads(data or b"{}").get("kind") == "group")
 
     async def quotas(self) -> Sequence[Quota] | None:
-        """Return the quotas of the account; None where the server offers none, or fails to answer for them alone."""
-        try:
-            return await read_quotas(self._client, self._account)
-        except MethodError:
-            return None
+        """Return the quotas of the account; None where the server offers none, or fails to answer for them."""
+        return await quotas_for_sending(self._client, self._account)
 
     async def finish(self) -> None:
         """Do nothing: an object is written by one call."""
