@@ -21,6 +21,7 @@ from jmapsync import __version__
 from jmapsync.app.health import read_health
 from jmapsync.app.redaction import redacted
 from jmapsync.app.server_offer import OFFER
+from jmapsync.app.shared import shared_accounts
 from jmapsync.app.state_paths import LEDGER
 from jmapsync.config.declared import NAME, Key, tables, toml
 from jmapsync.daemon.account_state import AccountState
@@ -58,11 +59,22 @@ def bug_report(config: Config | None, problems: Iterable[str], folder: Path) -> 
     else:
         yield from ("", "## Settings", "")
         yield from _settings(config)
-        for number, health in enumerate(read_health(list(config.accounts.values())), start=1):
+        accounts = list(config.accounts.values())
+        for number, (account, health) in enumerate(zip(accounts, read_health(accounts), strict=True), start=1):
             yield from ("", f"## Account {number}", "")
-            yield from _account(config.accounts[health.name], health)
-    folders = [folder, *(account.state_dir for account in (config.accounts.values() if config else ()))]
+            yield from _account(account, health)
+            yield from _shared(account, number)
+    logins = list(config.accounts.values()) if config else []
+    folders = [folder, *(one.state_dir for login in logins for one in (login, *shared_accounts(login)))]
     yield from _crashes(folders)
+
+
+def _shared(login: AccountConfig, number: int) -> Iterator[str]:
+    """Yield the shared accounts of a login, whose settings are the login's."""
+    accounts = shared_accounts(login)
+    for place, health in enumerate(read_health(accounts), start=1):
+        yield from ("", f"## Account {number}, shared account {place}", "")
+        yield from _health(health)
 
 
 def _versions() -> Iterator[str]:
@@ -103,6 +115,11 @@ def _account(account: AccountConfig, health: AccountHealth) -> Iterator[str]:
             if held is not None:
                 where = ".".join(table.path[2:])
                 yield from (f"- {where + '.' if where else ''}{line}" for line in _differing(table.keys, held))
+    yield from _health(health)
+    yield from _offer(account)
+
+
+def _health(health: AccountHealth) -> Iterator[str]:
     if health.live is not None:
         known = str(health.live.get("standing"))
         yield f"- daemon: {known if known in set(AccountState) else 'in an unknown state'}"
@@ -113,7 +130,6 @@ def _account(account: AccountConfig, health: AccountHealth) -> Iterator[str]:
         yield from _reasons(one.why for one in health.outbox)
     if health.error:
         yield f"- error: {redacted(health.error)}"
-    yield from _offer(account)
 
 
 def _kind(kind: str, found: KindHealth) -> Iterator[str]:
@@ -121,6 +137,8 @@ def _kind(kind: str, found: KindHealth) -> Iterator[str]:
     yield f"  - last attempt {found.last_attempt or 'never'}, last success {found.last_success or 'never'}"
     copies, problems = counted(found.conflicts, "conflict copy", "conflict copies"), counted(len(found.problems), "item")
     yield f"  - {found.here:,} here, {found.on_server:,} on the server, {found.waiting:,} waiting, {copies}, {problems} quarantined"
+    if found.withdrawn:
+        yield f"  - {counted(len(found.withdrawn), 'folder')} withdrawn"
     if reason := found.suspended or found.why:
         yield f"  - {redacted(reason)}"
     yield from _reasons(one.why for one in found.problems)

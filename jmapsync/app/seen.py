@@ -132,7 +132,7 @@ def local(moment: datetime) -> str:
 
 def _words(quota: Quota) -> str:
     name = f" ({quota.label})" if quota.label else ""
-    return f"{quota.figures}{name}{'; nearly full' if quota.is_near and quota.room else ''}{'; full' if quota.room == 0 else ''}"
+    return f"{quota.figures}{name}{f'; {quota.warning}' if quota.warning else ''}"
 
 
 def _is_sound(name: str, one: object) -> bool:

@@ -32,9 +32,9 @@ class Quota(Struct, frozen=True, omit_defaults=True):
     limit: int | None = None
     """What is refused from (`hardLimit`); None for no limit."""
     soft: int | None = None
-    """Where the server begins to refuse some things."""
+    """From which the server may refuse some things, whichever it chooses (`softLimit`): nothing is kept from it."""
     warn: int | None = None
-    """Where the user is to be warned."""
+    """From which the user is to be warned, while everything is still accepted (`warnLimit`)."""
     scope: str = ""
     """`account`, `domain` or `global`."""
     types: tuple[str, ...] = ()
@@ -52,6 +52,19 @@ class Quota(Struct, frozen=True, omit_defaults=True):
         if self.used is None or (not limits and self.limit is None):
             return False
         return self.used >= min(limits) if limits else self.used * 10 >= (self.limit or 0) * 9
+
+    @property
+    def warning(self) -> str:
+        """Return in words which limit is reached, the most severe one with its figure; nothing for none."""
+        if self.room == 0:
+            return "full"
+        if self.used is None:
+            return ""
+        if self.soft is not None and self.used >= self.soft:
+            return f"over its soft limit of {self.amount(self.soft)}: the server may refuse some things"
+        if self.warn is not None and self.used >= self.warn:
+            return f"over its warning limit of {self.amount(self.warn)}"
+        return "nearly full" if self.is_near else ""
 
     def with_more(self, number: int) -> Quota:
         """Return it as it is once so much more is used."""

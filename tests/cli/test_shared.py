@@ -254,14 +254,30 @@ class TestCommands:
         assert "home/Team mail: INBOX: 1 here, 1 on the server" in jmapsync("verify", "home/Team").out
         assert jmapsync("status", "home/Team").out.startswith("home/Team\n")
 
-    def test_complete_its_name(
-        self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch, home: Home, server: DemoServer, team: Account
-    ) -> None:
+    @pytest.mark.parametrize(
+        "command", ["sync", "status", "check", "verify", "mailboxes", "restore", "restore home --into", "vacation", "run"]
+    )
+    @pytest.mark.usefixtures("team")
+    def test_complete_its_name(self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
         jmapsync("sync")
+        words = ["jmapsync", *command.split(), "home/"]
         monkeypatch.setenv("_JMAPSYNC_COMPLETE", "bash_complete")
-        monkeypatch.setenv("COMP_WORDS", "jmapsync\nsync\nhome/")
-        monkeypatch.setenv("COMP_CWORD", "2")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
         assert "home/Team" in jmapsync().out
+
+    def test_report_on_it_without_its_name(self, jmapsync: Command, home: Home, server: DemoServer, team: Account) -> None:
+        jmapsync("sync")
+        team.create_mailbox("Zugspitze")
+        team.deliver(LETTER, ["Zugspitze"])
+        jmapsync("sync")
+        team.withdraw_mailbox("Zugspitze")
+        jmapsync("sync")
+        done = jmapsync("report")
+        assert done.code == 0
+        lines = done.out.splitlines()
+        assert {"## Account 1, shared account 1", "- mail: synced, exit code 4", "  - 1 folder withdrawn"} <= set(lines)
+        assert not [word for word in ("Team", "Zugspitze", "budget") if word in done.out]
 
     def test_restore_it(self, jmapsync: Command, home: Home, team: Account) -> None:
         jmapsync("sync")
