@@ -48,6 +48,8 @@ class Wish(Struct, frozen=True):
 
     def apply(self, seen: Vacation) -> Vacation:
         """Return the vacation reply as it is to be. Raises UsageError."""
+        if self.subject is not None and len(self.subject.splitlines()) > 1:
+            raise UsageError("--subject is a line of a message's header: it cannot have a line break.")
         given: dict[str, Any] = {} if self.enable is None else {"is_enabled": self.enable}
         for name, value in (("subject", self.subject), ("text", self.text), ("html", self.html)):
             if value is not None:
@@ -75,7 +77,9 @@ def utc_of(text: str, option: str, *, at_end: bool = False) -> str:
         moment = datetime.fromisoformat(text.strip())
         if at_end and len(text.strip()) <= _DATE_ONLY:
             moment += timedelta(days=1)
-        return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        # Not `astimezone`, which takes a time that summer time skips for one an hour before it.
+        utc = datetime.fromtimestamp(moment.timestamp(), UTC)
+        return f"{utc.replace(microsecond=0, tzinfo=None).isoformat()}Z"
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{option} {text!r} is not a time such as 2026-12-24 or 2026-12-24T18:00.") from None
 

@@ -290,6 +290,7 @@ def test_a_server_that_keeps_something_else_is_reported(jmapsync: Command, serve
             "would end (2030-01-01 12:00) before it begins (2030-01-02 00:00)",
         ),
         (("--until", "9999-12-31"), "is not a time"),
+        (("--subject", "Away\nBcc: x@example.com"), "it cannot have a line break"),
         (("--file", "/nowhere"), "/nowhere cannot be read"),
         (("show", "--subject", "x"), "show changes nothing"),
         (("--html", "x", "--no-html"), "exclude each other"),
@@ -305,6 +306,22 @@ def test_what_makes_no_sense_is_a_usage_error_and_changes_nothing(
     assert done.code == 2
     assert said in done.err
     assert server.account.vacation == before
+
+
+def test_days_of_a_change_to_summer_time_begin_and_end_in_the_local_zone(jmapsync: Command, server: DemoServer) -> None:
+    for given, begins, ends in (
+        ("2030-03-31", "2030-03-30T23:00:00Z", "2030-03-31T22:00:00Z"),  # of 23 hours
+        ("2030-10-27", "2030-10-26T22:00:00Z", "2030-10-27T23:00:00Z"),  # of 25
+    ):
+        assert jmapsync("vacation", "on", "--from", given, "--until", given).code == 0
+        assert (server.account.vacation["fromDate"], server.account.vacation["toDate"]) == (begins, ends)
+    jmapsync("vacation", "on", "--from", "2030-03-31T02:30", "--until", "")  # a time that no clock shows
+    assert server.account.vacation["fromDate"] == "2030-03-31T01:30:00Z"
+
+
+def test_a_year_of_three_digits_is_written_with_four(jmapsync: Command, server: DemoServer) -> None:
+    assert jmapsync("vacation", "on", "--from", "0999-01-02T12:00:00Z").code == 0
+    assert server.account.vacation["fromDate"] == "0999-01-02T12:00:00Z"
 
 
 def test_times_with_a_zone_of_their_own_are_taken_as_they_are(jmapsync: Command, server: DemoServer) -> None:

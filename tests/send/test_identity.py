@@ -110,7 +110,7 @@ def test_defaults_are_added_once_however_often_sending_is_begun(desk: Desk) -> N
 
 
 def test_what_no_identity_allows_is_not_sent_and_the_identities_are_named(desk: Desk) -> None:
-    desk.identities({"email": "alice@example.com"}, {"email": "*@example.org"})
+    desk.identities({"email": "alice@example.com"}, {"email": "alice@example.com", "name": "A"}, {"email": "*@example.org"})
     desk.add(sender="eve@example.com")
     [reported] = desk.send()
     assert reported.fate is Fate.REFUSED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
+from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer, SetError
 from jmapsync.demo.dialect import JAMES
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -290,6 +290,16 @@ def test_an_address_beyond_ascii_is_sent_as_such(desk: Desk) -> None:
     [left] = desk.server.account.sent
     assert left.recipients == ("jürgen@xn--exmple-cua.example",)
     assert left.mail_parameters == {"SMTPUTF8": None}
+
+
+def test_a_refusal_of_an_address_beyond_ascii_names_the_extension_that_is_not_offered(desk: Desk) -> None:
+    desk.server.faults.set_error.arm(SetError("invalidProperties", "no such thing"), times=1, only=["EmailSubmission/set"])
+    desk.outbox.add(HEADER, [BODY], replace(ENVELOPE, recipients=("jürgen@xn--exmple-cua.example",)))
+    [result] = desk.send()
+    assert result.fate is Fate.REFUSED
+    is_offered = "SMTPUTF8" in desk.server.account.dialect.submission_extensions
+    assert ("for which it does not offer SMTPUTF8" in result.why) != is_offered
+    assert "no such thing" in result.why
 
 
 def test_a_header_beyond_ascii_needs_the_extension_only_where_it_is_offered(desk: Desk) -> None:

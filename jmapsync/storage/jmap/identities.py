@@ -89,7 +89,7 @@ class IdentityError(JmapsyncError):
 
 def names_of(identities: Iterable[Identity]) -> str:
     """Return the identities in words."""
-    return some_of(tuple(one.email or one.label for one in identities), _MOST_NAMED)
+    return some_of(tuple(dict.fromkeys(one.email or one.label for one in identities)), _MOST_NAMED)
 
 
 def choose(identities: Sequence[Identity], senders: Sequence[str]) -> Identity:

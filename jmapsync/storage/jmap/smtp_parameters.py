@@ -52,6 +52,12 @@ class Offer(Struct, frozen=True):
             "rcptTo": [{"email": address, "parameters": recipient or None} for address in envelope.recipients],
         }
 
+    def lacking(self, envelope: Envelope, refusal: str) -> str:
+        """Return what a server that refused an envelope does not offer and that needs, in words; nothing where that is nothing."""
+        if not envelope.needs_utf8 or _UTF8 in self.extensions:
+            return ""
+        return f"The server refused to send to or from an address beyond ASCII, for which it does not offer SMTPUTF8 ({refusal})."
+
     def ignored(self, envelope: Envelope) -> str:
         """Return what the envelope asks for and the server does not offer, in words; nothing where there is no such thing."""
         if envelope.reports == type(envelope.reports)() or _DSN in self.extensions:

@@ -191,7 +191,8 @@ class Post:
         created = (answer.get("created") or {}).get(_SEND)
         if not created:
             error = set_errors(answer, "notCreated").get(_SEND, SetError("serverPartialFail"))
-            raise RefusedError("to send the message", error, _explanation(error, envelope.sender, desk.identities))
+            why = _explanation(error, envelope.sender, desk.identities) or self.offer.lacking(envelope, str(error))
+            raise RefusedError("to send the message", error, why)
         filed = [result for name, result in response.all(call) if name == "Email/set"]
         is_held = bool(hold_until) and created.get("undoStatus") != "final"
         return Submitted(str(created.get("id") or ""), is_held, any(email_id in (result.get("updated") or {}) for result in filed))
