@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from jmapsync.app.identity import pin_note, pin_of
+from jmapsync.app.identity import check_pin, pin_note, pin_of
 from jmapsync.app.state_paths import CONFLICT_COPIES
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.names import EVERYTHING, Patterns
@@ -116,11 +116,7 @@ class AccountRun:
     def _pin(self, kind: str, account_id: str) -> None:
         """Check that the server still means the same account as ever. Raises SuspendedError."""
         known = pin_of(self.ledger, kind)
-        if known and known != account_id:
-            raise SuspendedError(
-                f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronized.",
-                advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
-            )
+        check_pin(known, account_id)
         if not known and not self.options.dry:
             self.ledger.set_note(pin_note(kind), account_id)
 

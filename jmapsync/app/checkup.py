@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from jmapsync.app.identity import check_pin, pin_of
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.mailbox_list import paths_of, read_mailboxes
+from jmapsync.app.own_account import own_account
 from jmapsync.app.seen import quota_texts, unread_of, vacation_text
 from jmapsync.app.seen_refresh import read_now
 from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
-from jmapsync.app.shared import withdrawn_in
+from jmapsync.app.shared import from_ledger, withdrawn_in
 from jmapsync.app.sides import patterns_of, require
 from jmapsync.app.signin import credential_for, patient_client
-from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
+from jmapsync.errors import AccountGoneError, ExitCode, JmapsyncError, SuspendedError, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.signin.credential import OAuthCredential
@@ -171,6 +173,11 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
     except UnsupportedError as error:
         found.fail(str(error), error.exit_code)
         return
+    try:
+        for known in from_ledger(account, lambda ledger: [pin_of(ledger, kind)]):
+            check_pin(known, theirs.id)
+    except SuspendedError as error:
+        found.fail(str(error), error.exit_code)
     if kind == "mail" and account.mail is not None:
         found.account_id = theirs.id
         if theirs.is_read_only:
@@ -214,9 +221,9 @@ async def _check_scripts(found: Checkup, account: AccountConfig, client: Client,
 async def _identities(account: AccountConfig, client: Client, session: Session) -> list[Identity]:
     """Return whom the user may send as; nobody where mail cannot be sent by the server."""
     try:
-        theirs = session.account_for(SUBMISSION, account.account_id)
+        theirs = own_account(account, session, SUBMISSION)
         return list(await read_identities(client, theirs))
-    except (UnsupportedError, MethodError):
+    except (UnsupportedError, MethodError, AccountGoneError):
         return []
 
 

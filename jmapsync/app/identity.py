@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.errors import ConfigError
+from jmapsync.errors import ConfigError, SuspendedError
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
@@ -25,6 +25,15 @@ def pin_note(kind: str) -> str:
 def pin_of(ledger: Summary, kind: str) -> str:
     """Return the id of the account that a kind is a mirror of; nothing before the first run."""
     return ledger.note(pin_note(kind))
+
+
+def check_pin(known: str, account_id: str) -> None:
+    """Raise SuspendedError where the server means another account than the one that is mirrored; `known` is empty for none."""
+    if known and known != account_id:
+        raise SuspendedError(
+            f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronized.",
+            advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
+        )
 
 
 def identified(account: AccountConfig, ledger: Ledger, session: Session, *, dry: bool) -> AccountConfig:

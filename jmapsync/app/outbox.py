@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from jmapsync.app.own_account import own_account
 from jmapsync.app.sending import client_for, find, outbox_of, sender_for, turns
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.storage.outbox import Stage
@@ -134,7 +135,7 @@ async def _schedule(account: AccountConfig, client: Client) -> Schedule | None:
     from jmapsync.storage.jmap.scheduled import Schedule  # noqa: PLC0415  # it costs the HTTP library
 
     try:
-        theirs = (await client.session()).account_for(SUBMISSION, account.account_id)
+        theirs = own_account(account, await client.session(), SUBMISSION)
     except UnsupportedError:
         return None
     return Schedule(client, theirs)

@@ -10,8 +10,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.app.own_account import own_account
 from jmapsync.app.seen import QUOTA, VACATION, quotas_as_seen, read_seen, vacation_as_seen, write_seen
-from jmapsync.errors import JmapsyncError, UnsupportedError
+from jmapsync.errors import AccountGoneError, JmapsyncError, UnsupportedError
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.quota import CYRUS_QUOTA, ask_quotas_ahead, hurried, quotas_ahead, read_quotas
 from jmapsync.storage.jmap.quota import QUOTA as QUOTA_CAPABILITY
@@ -47,9 +48,9 @@ async def ask_ahead(account: AccountConfig, client: Client, session: Session) ->
             await ask_vacation_ahead(client, theirs)
 
 
-async def refresh_seen(account: AccountConfig, client: Client, *, full: bool) -> None:
+async def refresh_seen(account: AccountConfig, client: Client, session: Session, *, full: bool) -> None:
     """Store what was read with the run, and read what else is due. A failure is stored in place of it."""
-    seen, session = read_seen(account.state_dir), await client.session()
+    seen = read_seen(account.state_dir)
     found = {name: one for name, read in _AHEAD.items() if (one := await read(account, client, session)) is not None}
     due = [name for name in _READ if name not in found and (full or client.rode_in_vain or _is_due(seen, name))]
     found |= dict(zip(due, await together(_READ[name](account, client, session) for name in due), strict=True))
@@ -134,8 +135,8 @@ def _account(account: AccountConfig, session: Session, *capabilities: str) -> Ac
     """Return the server's account that offers one of some capabilities; None where none does."""
     for capability in capabilities:
         if capability in session.capabilities:
-            with suppress(UnsupportedError):
-                return session.account_for(capability, account.account_id)
+            with suppress(UnsupportedError, AccountGoneError):
+                return own_account(account, session, capability)
     return None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jmapsync.app.own_account import own_account
 from jmapsync.app.state_paths import OUTBOX, may_have_daemon
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, NetworkError, ServerError
 from jmapsync.storage.outbox import Outbox, Stage, Waiting
@@ -156,7 +157,7 @@ async def sender_for(account: AccountConfig, outbox: Outbox, client: Client) -> 
     from jmapsync.storage.jmap.identities import SUBMISSION  # noqa: PLC0415
     from jmapsync.storage.jmap.submission import Post  # noqa: PLC0415
 
-    theirs = (await client.session()).account_for(SUBMISSION, account.account_id)
+    theirs = own_account(account, await client.session(), SUBMISSION)
     return Sender(outbox, Post(client, theirs))
 
 

@@ -71,14 +71,14 @@ def title_of(account: AccountConfig) -> str:
 
 def withdrawn_in(account: AccountConfig, kind: str) -> list[str]:
     """Return the paths of the folders of a kind that vanished from an account; none where its ledger cannot be read."""
-    return _stored(account, lambda ledger: ledger.withdrawn(kind))
+    return from_ledger(account, lambda ledger: ledger.withdrawn(kind))
 
 
 def _listed_by(account: AccountConfig) -> list[SharedAccount]:
-    return _stored(account, listed)
+    return from_ledger(account, listed)
 
 
-def _stored(account: AccountConfig, read: Callable[[Summary], list[Stored]]) -> list[Stored]:
+def from_ledger(account: AccountConfig, read: Callable[[Summary], list[Stored]]) -> list[Stored]:
     """Return what is read from a ledger; nothing where it cannot be: the account's own run and `status` report that."""
     try:
         ledger = Summary.open_readonly(account.state_dir / LEDGER)

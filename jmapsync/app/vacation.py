@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jmapsync.app.own_account import own_account
 from jmapsync.app.seen import VACATION as SEEN
 from jmapsync.app.seen import local, moment_of, vacation_as_seen, write_seen
 from jmapsync.app.signin import credential_for, patient_client
@@ -125,7 +126,7 @@ def _check_scripts(seen: Vacation, wanted: Vacation, wish: Wish) -> None:
 async def _account_of(account: AccountConfig, client: Client) -> Account:
     session = await client.session()
     try:
-        return session.account_for(VACATION, account.account_id)
+        return own_account(account, session, VACATION)
     except UnsupportedError as error:
         if error.advice:  # it is offered, in several accounts
             raise

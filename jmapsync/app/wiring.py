@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.identity import identified, pin_of
@@ -136,10 +137,9 @@ class OpenAccount(Struct):
         is_gone = False
         if not self.dry:
             _keep_offer(self.ledger, session)
-        await ask_ahead(self.account, client, session)
+        await ask_ahead(self._pinned(session), client, session)
         try:
-            if account.shared:
-                self.shared = register(self.account, self.ledger, session, dry=self.dry)
+            self._register(session)
             await run.run(self._sides(run, session), client.together)
             await self._skip_withdrawn(run, session)
             if not self.dry:
@@ -160,10 +160,23 @@ class OpenAccount(Struct):
             if client.session_flawed or lacks:
                 client.expire_session()  # the next run may be given another one under the same state
         if not self.dry and not run.report.error and not options.disk_only:
-            await refresh_seen(self.account, client, full=options.full)
+            await refresh_seen(self._pinned(session), client, session, full=options.full)
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         await self._send_waiting(run.report)
         return run.report
+
+    def _register(self, session: Session) -> None:
+        """Record the shared accounts of a login, and keep the session that they go by, also where the login itself is suspended."""
+        if self.account.shared:
+            self.shared = register(self.account, self.ledger, session, dry=self.dry)
+            if not self.dry:
+                _keep_session(self.ledger, session)
+
+    def _pinned(self, session: Session) -> AccountConfig:
+        """Return the account with the id of the one that is mirrored, where the server has it."""
+        pins = () if self.account.account_id else (pin_of(self.ledger, config.kind) for config in self.kinds)
+        pinned = next((one for one in pins if one in session.accounts), "")
+        return replace(self.account, account_id=pinned) if pinned else self.account
 
     async def _send_waiting(self, report: AccountReport) -> None:
         """Send what waits in the outbox, unless the run failed as a whole."""

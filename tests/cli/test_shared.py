@@ -17,6 +17,7 @@ from jmapsync.errors import ExitCode
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
 from tests.cli.daemons import QUIET, running, wait_for
+from tests.cli.test_sendmail import Sendmail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,6 +222,44 @@ class TestAnAccountThat:
         server.add_account("t2", name="Sales", personal=False).deliver(LETTER)
         assert codes(jmapsync("sync", "--json").out) == {"home": 0, "home/Team": 0, "home/Sales": 0}
         assert letters(home.path / "Mail.shared/Sales/INBOX")
+
+    def test_is_the_own_one_and_is_withdrawn_is_replaced_by_no_other(
+        self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch, home: Home, server: DemoServer, team: Account
+    ) -> None:
+        jmapsync("sync")
+        before = home.inbox()
+        server.withdraw(server.account.id)
+        added = server.add_account("t2", name="Sales", personal=False)
+        added.deliver(LETTER)
+
+        done = jmapsync("sync", "--json")
+
+        assert (done.code, codes(done.out)) == (4, {"home": 4, "home/Team": 0, "home/Sales": 0})
+        assert home.inbox() == before
+        assert letters(home.path / "Mail.shared/Sales/INBOX")
+        checked = jmapsync("check")
+        assert (checked.code, "where this mirror is of" in checked.out + checked.err) == (4, True)
+
+        # what is written besides mail goes to no account of somebody else either
+        done = jmapsync("vacation", "on", "--subject", "Away")
+        assert (done.code, f"no longer offers the account {server.account.id}" in done.err) == (4, True)
+        assert not team.vacation["isEnabled"]
+        assert Sendmail(jmapsync, monkeypatch)("bob@example.com").code == 4
+        assert (team.sent, added.sent) == ([], [])
+
+    def test_is_the_only_one_that_answers_mail_is_left_alone_unless_it_is_named(
+        self, jmapsync: Command, home: Home, server: DemoServer, team: Account
+    ) -> None:
+        server.withdraw(server.account.id)
+        configure(home, account="")
+        done = jmapsync("vacation", "on")
+        assert done.code == 1
+        assert "only in an account of somebody else" in done.err
+        assert "set account_id to t1 (Team)" in done.err
+        assert not team.vacation["isEnabled"]
+        configure(home, account='account_id = "t1"')
+        assert jmapsync("vacation", "on").code == 0
+        assert team.vacation["isEnabled"]
 
     def test_is_renamed_keeps_its_root(self, jmapsync: Command, home: Home, server: DemoServer, team: Account) -> None:
         jmapsync("sync")
