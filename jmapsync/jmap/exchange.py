@@ -39,6 +39,7 @@ _REDIRECTS_OF_A_POST = {307, 308}
 STREAMS = 100
 """Downloads at a time where HTTP/2 carries them in one connection."""
 _ANYTHING = {"Accept": ANYTHING}
+_SHORT_PAUSE = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -162,6 +163,8 @@ class Exchange:
                 async with limit or contextlib.nullcontext():
                     return await attempt()
             except (RetryableError, UnreachedError, BrokenOffError) as error:
+                if not is_patient:
+                    self._note_pause(error)
                 await self._recover(error, patience, limit, repeatable=repeatable)
             except SignInError as error:
                 error.advice = error.advice or self._credential.advice
@@ -219,6 +222,14 @@ class Exchange:
                 finally:
                     self._renewed_at = time.monotonic()
         return self._credential.authorization() != shown
+
+    def _note_pause(self, error: JmapsyncError | RetryableError) -> None:
+        """Have other requests respect the pause that a server asks one for that is not repeated, but not for long.
+
+        It may concern that request alone.
+        """
+        if isinstance(error, RetryableError) and error.retry_after is not None:
+            self._not_before = max(self._not_before, time.monotonic() + min(error.retry_after, _SHORT_PAUSE))
 
     async def _recover(
         self, error: JmapsyncError | RetryableError, patience: RetryBudget, limit: RequestLimit | None, *, repeatable: bool

@@ -14,6 +14,7 @@ import pytest
 
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, MethodError, SetError
 from jmapsync.demo.dialect import JAMES
+from jmapsync.jmap import exchange
 from tests.cli.conftest import SECRET
 
 if TYPE_CHECKING:
@@ -187,8 +188,11 @@ def test_a_server_that_takes_few_calls_is_asked_for_them_by_themselves(jmapsync:
 
 
 @pytest.mark.parametrize("what", ["Quota/get", "VacationResponse/get"])
-def test_a_server_that_fails_at_either_delays_no_mail(jmapsync: Command, home: Home, server: DemoServer, what: str) -> None:
+def test_a_server_that_fails_at_either_delays_no_mail(
+    jmapsync: Command, monkeypatch: pytest.MonkeyPatch, home: Home, server: DemoServer, what: str
+) -> None:
     """It answers 503, and 290 seconds later again: whoever waited for that would wait for five minutes."""
+    monkeypatch.setattr(exchange, "_SHORT_PAUSE", 0.1)
     jmapsync("sync")
     made_older(home, 1000)
     server.faults.answer.arm(Answer.unavailable("290"), only=[what])
