@@ -48,10 +48,15 @@ async def ask_ahead(account: AccountConfig, client: Client, session: Session) ->
             await ask_vacation_ahead(client, theirs)
 
 
-async def refresh_seen(account: AccountConfig, client: Client, session: Session, *, full: bool) -> None:
-    """Store what was read with the run, and read what else is due. A failure is stored in place of it."""
+async def refresh_seen(account: AccountConfig, client: Client, session: Session, *, full: bool, wrote: bool) -> None:
+    """Store what was read with the run, and read what else is due. A failure is stored in place of it.
+
+    Quotas that were read before the run `wrote` something there are read anew where they are due, or the run was a full one.
+    """
     seen = read_seen(account.state_dir)
     found = {name: one for name, read in _AHEAD.items() if (one := await read(account, client, session)) is not None}
+    if wrote and (full or _is_due(seen, QUOTA)):
+        found.pop(QUOTA, None)
     due = [name for name in _READ if name not in found and (full or client.rode_in_vain or _is_due(seen, name))]
     found |= dict(zip(due, await together(_READ[name](account, client, session) for name in due), strict=True))
     changed = {name: _counted(one, seen.get(name)) for name, one in found.items() if _differs(one, seen.get(name))}

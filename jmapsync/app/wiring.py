@@ -160,7 +160,8 @@ class OpenAccount(Struct):
             if client.session_flawed or lacks:
                 client.expire_session()  # the next run may be given another one under the same state
         if not self.dry and not run.report.error and not options.disk_only:
-            await refresh_seen(self._pinned(session), client, session, full=options.full)
+            wrote = any(kind.to_server.total for kind in run.report.kinds.values())
+            await refresh_seen(self._pinned(session), client, session, full=options.full, wrote=wrote)
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         await self._send_waiting(run.report)
         return run.report
