@@ -39,9 +39,13 @@ class Caller:
         self._capabilities = capabilities
         self.account = account.id
 
-    async def call(self, calls: Sequence[Call], *, repeatable: bool = True, is_patient: bool = True) -> Response:
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
         """Send calls in one request. Raises what `Client.call` raises."""
-        return await self._client.call(calls, using=await self._using(), repeatable=repeatable, is_patient=is_patient)
+        return await self._client.call(calls, using=await self._using(), repeatable=repeatable)
+
+    async def try_once(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
+        """Send calls that nobody waits for in one request, which is not tried again. Raises what `Client.call` raises."""
+        return await self._client.call(calls, using=await self._using(), repeatable=repeatable, is_patient=False)
 
     async def ride(self, name: str, calls: Sequence[Call]) -> None:
         """Have calls sent with the next request (`Client.ride`)."""

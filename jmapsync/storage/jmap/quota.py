@@ -71,7 +71,7 @@ async def read_quotas(client: Client, account: Account) -> Sequence[Quota] | Non
     if (caller := await _caller(client, account)) is None:
         return None
     async with hurried("Quota/get"):
-        return quotas_in((await caller.call([_call(account)], is_patient=False)).get(_call(account)))
+        return quotas_in((await caller.try_once([_call(account)])).get(_call(account)))
 
 
 @asynccontextmanager

@@ -68,7 +68,9 @@ async def read_vacation(client: Client, account: Account, *, scripts: bool = Tru
     It is asked for once: Debian's Cyrus 3.6.1 dies of the request. Raises MethodError, and what `Client.call` raises.
     """
     get = _get(account)
-    found = _vacation((await Caller(client, account, VACATION).call([get], repeatable=False, is_patient=scripts)).get(get))
+    caller = Caller(client, account, VACATION)
+    send = caller.call if scripts else caller.try_once
+    found = _vacation((await send([get], repeatable=False)).get(get))
     return await _with_scripts(client, account, found) if scripts else found
 
 

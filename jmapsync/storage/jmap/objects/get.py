@@ -96,15 +96,12 @@ class Reader(Caller):
         arguments: dict[str, Any] = {"accountId": self.account, "ids": ids}
         return arguments if properties is None else {**arguments, "properties": properties}
 
-    async def call(
-        self, calls: Sequence[Call], *, repeatable: bool = True, is_patient: bool = True, besides: Sequence[str] = ()
-    ) -> Response:
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True, besides: Sequence[str] = ()) -> Response:
         """Send calls in one request; `besides` names further capabilities that they need, where they are offered."""
         session = await self._client.session()
         blob = blob_capability(session, self._account) if self.dialect.raw else None
         wanted = [*self.dialect.using, *besides, *([blob] if blob else [])]
-        using = session.using(*wanted, account=self._account)
-        return await self._client.call(calls, using=using, repeatable=repeatable, is_patient=is_patient)
+        return await self._client.call(calls, using=session.using(*wanted, account=self._account), repeatable=repeatable)
 
     # objects
 
