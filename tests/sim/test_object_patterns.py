@@ -50,13 +50,14 @@ def play(world: ObjectWorld, seed: int) -> Chooser:
     somebody = Chooser(world, seed)
     somebody.populate()
     world.sync_until_quiet()
+    for _ in range(2):  # nobody acted: nothing comes of what is only left out, or taken back in
+        before = kept_by(world)
+        somebody.choose()
+        come_to_rest(world)
+        assert kept_by(world) == before
     for _ in range(3):
         somebody.choose()
         come_to_rest(world)
-        before = kept_by(world)
-        for _ in range(2):  # nobody acts: nothing comes of what was only left out
-            world.sync(allow_deletes=True)
-        assert kept_by(world) == before
         for _ in range(ACTS):
             somebody.act()
     somebody.choose()
