@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -53,6 +53,14 @@ def test_rights_that_change(server: DemoServer, mirror: Mirror) -> None:
     assert mirror.sync().messages == []
     server.account.set_rights("Lists/python", mayAddItems=True)
     assert mirror.sync().messages == ["The rights in the mailbox Lists/python changed on the server: you may now add items."]
+
+
+@pytest.mark.parametrize("given", [7, "ann", {"ann": None}, {"ann": ["mayReadItems"]}])
+def test_shares_that_are_malformed_say_nothing(server: DemoServer, mirror: Mirror, given: Any) -> None:  # noqa: ANN401
+    server.account.set_shares("Lists/python", {"ann": READ})
+    mirror.sync()
+    server.account.set_shares("Lists/python", given)
+    assert mirror.sync().messages == []
 
 
 def test_a_mailbox_that_is_left_out_is_not_spoken_of(server: DemoServer, mirror: Mirror) -> None:

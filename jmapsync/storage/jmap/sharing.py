@@ -20,11 +20,13 @@ GET_MAILBOXES = "Mailbox/get"
 def shares_of(given: Any, rights: frozenset[str], *, there: bool) -> frozenset[str] | None:  # noqa: ANN401 # any JSON value
     """Return whom a container is shared with, and for what; None where the user is not shown it, which is null as "nobody" is.
 
-    `there` says that the server gave the property at all.
+    `there` says that the server gave the property at all. What is malformed says nothing.
     """
-    if not isinstance(given, dict):
+    if given is None:
         return frozenset() if there and rights & {"mayShare", "mayAdmin"} else None
-    held = {who: [name for name, value in one.items() if value is True] for who, one in given.items() if isinstance(one, dict)}
+    if not isinstance(given, dict) or not all(isinstance(one, dict) for one in given.values()):
+        return None
+    held = {who: [name for name, value in one.items() if value is True] for who, one in given.items()}
     return frozenset(f"{who} ({rights_in_words(names)})" for who, names in held.items() if names)
 
 
