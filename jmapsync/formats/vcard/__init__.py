@@ -50,7 +50,8 @@ def read_card(data: bytes) -> Object:
     """Return the Card of a vCard file. Raise MalformedError for a file that is not exactly one vCard."""
     lines = read_lines(data)
     card = read_object(lines)
-    if any(line.name == "JSPROP" and _points_to_name(line) for line in lines):
+    patches = [line for line in lines if line.name == "JSPROP"]
+    if patches and any(map(_points_to_name, patches)):
         return _with_edited_name(card, lines)
     return card
 

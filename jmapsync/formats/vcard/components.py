@@ -89,6 +89,9 @@ def read_components(value: str, structure: Structure, jscomps: str | None, phone
     found = fields(value)
     kinds = structure.kinds
     repeated = structure.duplicates(found) if len(found) > _OLD_NAME else ()
+    if jscomps is None and phonetic is None and not repeated:  # as nearly all are
+        plain = [{"kind": kind, "value": text} for kind, texts in zip(kinds, found, strict=False) for text in texts if text]
+        return {"components": plain} if plain else {}
     places = [
         (index, place)
         for index, texts in enumerate(found[: len(kinds)])

@@ -164,7 +164,7 @@ def _line(text: str, *, old: bool) -> Line:
         name, listed, value = cut(text)
         params = _params(listed, old)
         name, group = _name_of(name) if len(name) <= _LONGEST_CACHED else _name_of.__wrapped__(name)
-    if "encoding" in params or "charset" in params:
+    if params and ("encoding" in params or "charset" in params):
         value = _transferred(value, params)
     if old and name != "CATEGORIES" and "encoding" not in params:
         value = _BARE_21.sub(_escape_21, value)

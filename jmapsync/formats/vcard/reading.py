@@ -135,11 +135,11 @@ def read_object(lines: list[Line]) -> Object:
 
 def _with_common_groups(lines: list[Line]) -> list[Line]:
     """Return the lines with one spelling of each group: its case does not count (RFC 6350, 3.3)."""
+    groups = [line.group for line in lines if line.group]
     spellings: dict[str, str] = {}
-    for line in lines:
-        if line.group:
-            spellings.setdefault(line.group.lower(), line.group)
-    if len(spellings) == len({line.group for line in lines if line.group}):
+    for group in groups:
+        spellings.setdefault(group.lower(), group)
+    if len(spellings) == len(set(groups)):
         return lines
     return [line._replace(group=spellings[line.group.lower()]) if line.group else line for line in lines]
 
