@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from khal.khalendar.event import Event
 from khard.address_book import VdirAddressBook
 from khard.contacts import Contact
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import FileCodec
 
 Item = dict[str, Any]
+LOCALE: Item = {"default_timezone": ZoneInfo("Europe/Berlin"), "local_timezone": ZoneInfo("Europe/Berlin")}
 CARD: Item = {"@type": "Card", "version": "1.0", "uid": "u", "name": {"full": "Ann"}}
 EVENT: Item = {"@type": "Event", "version": "2.0", "uid": "u", "start": "2026-01-05T10:00:00", "duration": "PT1H"}
 
@@ -135,3 +138,23 @@ def test_a_nickname_edited_in_khard_is_all_that_changes(item: Item, tmp_path: Pa
     text = re.sub(r"(?m)^(Nickname\s*:).*$", r"\1 Nan", contact.to_yaml())
     rewritten = Contact.clone_with_yaml_update(contact, text).vcard.serialize().encode()
     assert codec.patch(base, codec.align(codec.read(rewritten), base)) == {"nicknames/n/name": "Nan"}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Tokyo"])
+@pytest.mark.parametrize("start", ["2015-03-10T09:00:00", "2019-07-01T09:00:00", "2026-12-01T09:00:00"])
+@pytest.mark.parametrize(
+    "rule",
+    [None, {"frequency": "weekly"}, {"frequency": "daily", "count": 400}, {"frequency": "monthly", "until": "2035-01-01T00:00:00"}],
+)
+def test_a_title_edited_in_khal_is_all_that_changes(zone: str, start: str, rule: Item | None) -> None:
+    """It lists the changes of the time zone around the first day only, each at the local time after the change."""
+    codec = schedules("Event")
+    series = {"recurrenceRule": rule} if rule else {}
+    server = json.loads(encode({**EVENT, "title": "Old", "timeZone": zone, "start": start, **series}))
+    written = codec.write(server)
+    base = json.loads(encode(codec.align(codec.read(written), server)))
+    event = Event.fromString(written.decode(), calendar="a", locale=LOCALE)
+    event.update_summary("New")
+    event.increment_sequence()
+    patch = codec.patch(base, codec.align(codec.read(event.raw.encode()), base))
+    assert {name: value for name, value in patch.items() if name != "sequence"} == {"title": "New"}

@@ -99,6 +99,20 @@ class Rules:
         self._times: list[int] = []
         self._offsets: list[int] = []
 
+    def listed_by_khal(self) -> tuple[tuple[int, int], ...]:
+        """Return the changes of a list as khal 0.14 means them, each with the new offset; none for yearly rules.
+
+        It writes the local time after a change, where RFC 5545, 3.6.5, asks for the one before it.
+        """
+        if self._yearly:
+            return ()
+        current, found = self._listed[0][2], []
+        for onset, after, before in self._listed:
+            if after != current:
+                found.append((onset + before - after, after))
+                current = after
+        return tuple(found)
+
     def _expand(self, first: int, last: int) -> None:
         """Compute the transitions of some years, and of those computed before."""
         if self._last:

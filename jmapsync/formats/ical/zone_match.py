@@ -69,7 +69,9 @@ def zone_of_rules(tzid: str, text: str, year: int) -> str | None:
         return None
     begin, end = _instant(year) - 2 * DAY, _instant(max(HORIZON, year + _YEARS_AHEAD) + 1)
     named = hints(tzid, text)
-    return _named(zone.rules, named, begin, end) or (None if named else _unnamed(zone.rules, begin, end))
+    return (
+        _named(zone.rules, named, begin, end) or _listed(zone.rules, named) or (None if named else _unnamed(zone.rules, begin, end))
+    )
 
 
 def zone_of_span(tzid: str, text: str, begin: int, end: int) -> str | None:
@@ -132,6 +134,18 @@ def _named(rules: Rules, names: list[str], begin: int, end: int) -> str | None:
     window = rules.window(begin, rules.end)
     holds = all(_has(name, window, begin, rules.end) and _changes_until(name, end) for name in names)
     return names[0] if holds else None
+
+
+def _listed(rules: Rules, names: list[str]) -> str | None:
+    """Return the first of the zones that a file names whose changes are those that khal lists of it."""
+    changes = rules.listed_by_khal()
+    if not changes:
+        return None
+    for name in names:
+        info = zone_info(name)
+        if info is not None and zone_changes(info, changes[0][0] - 1, changes[-1][0]) == changes:
+            return name
+    return None
 
 
 def _changes_until(name: str, end: int) -> bool:
