@@ -84,12 +84,13 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
     if method is not None:
         common["method"] = method.lower()
     found: list[Object] = []
+    written: dict[tuple[str, str], Component] = {}
     mains: dict[tuple[str, str], tuple[Object, Series, dict[str, Component]]] = {}
     for component in components:
         if component.first("RECURRENCE-ID") is None:
             item, series = read_entry(component, source)
-            if (component.name, item["uid"]) in mains:
-                raise MalformedError("The file holds two versions of one object.")
+            if _is_repeated(component, written.setdefault((component.name, item["uid"]), component)):
+                continue
             mains[component.name, item["uid"]] = item, series, {}
             found.append(item)
     for component in components:
@@ -103,6 +104,13 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
     for item in found:
         item.update(common)
     return [resolved(with_futures(item)) if source.has_own else with_futures(item) for item in found]
+
+
+def _is_repeated(component: Component, first: Component) -> bool:
+    """Return whether todoman 4.7 wrote a main component again in place of an override. Raise MalformedError if it is another."""
+    if component is not first and not component.is_like(first):
+        raise MalformedError("The file holds two versions of one object.")
+    return component is not first
 
 
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:

@@ -45,6 +45,14 @@ class Component:
         self.text = ""
         """Of a VTIMEZONE, its unfolded lines once something asked for them."""
 
+    def is_like(self, other: Component) -> bool:
+        """Return whether another component has the same lines and inner components."""
+        return (
+            (self.name, self.lines) == (other.name, other.lines)
+            and len(self.components) == len(other.components)
+            and all(one.is_like(two) for one, two in zip(self.components, other.components, strict=True))
+        )
+
     def first(self, name: str) -> Line | None:
         """Return the first line with a name."""
         for line in self.lines:  # a generator takes twice as long, and this is asked a dozen times for each event

@@ -1,4 +1,4 @@
-"""Find the JSPROP lines that an edit left behind: their entry's own line was removed, and they have nothing to be a part of."""
+"""Find the JSPROP lines that an edit left behind: the line that they are a part of was removed, or a line says what they said."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def stranded(before: Object, after: Object, known: list[Any], kept: list[Any]) -> list[Any]:
-    """Return those of the kept lines, in jCard or jCal, that are new and belong to an entry that only the object before has."""
+    """Return those of the kept lines, in jCard or jCal, that are new: for an entry of the object before only, or said by a line."""
     gone = []
     for line in kept:
         match line:
@@ -20,6 +20,8 @@ def stranded(before: Object, after: Object, known: list[Any], kept: list[Any]) -
                 where, *rest = parse(pointer) or ("",)
                 if rest and rest[0] in entries(before, where) and rest[0] not in entries(after, where):
                     gone.append(line)
+                elif not rest and where in after:
+                    gone.append(line)  # a line says it now
             case _:
                 pass
     return gone

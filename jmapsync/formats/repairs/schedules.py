@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.objects import entries, same, with_entry
+from jmapsync.formats.objects import as_object, entries, pairs, same, with_entry
 from jmapsync.formats.pointer import at
 from jmapsync.formats.repairs.jsprops import stranded
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _UTC = "Etc/UTC"
 _CLASSES = {"public": "PUBLIC", "private": "PRIVATE", "secret": "CONFIDENTIAL"}
 """CLASS of each `privacy`."""
+_DURATION = re.compile(r"(-)?P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII)
 _LINE = ("name", "parameters", "type", "value")
 _MOMENTS = ("start", "due", "recurrenceId")
 """Local times in the time zone of the item."""
@@ -52,12 +54,17 @@ def utc_for_zone(before: Object, after: Object) -> Object:
 
 
 def repeated_master(before: Object, after: Object) -> Object:
-    """Restore the overrides that todoman replaced by the main component (todoman#304): they are now empty."""
-    overrides, now = before.get("recurrenceOverrides"), after.get("recurrenceOverrides")
+    """Restore the overrides that todoman replaced by the main component (todoman#304): they are empty or missing now.
+
+    An occurrence that is excluded or only added is a date of the main component, and goes with it.
+    """
+    overrides, now = before.get("recurrenceOverrides"), after.get("recurrenceOverrides", {})
     if after.get("@type") != "Task" or not isinstance(overrides, dict) or not isinstance(now, dict):
         return after
     kept = {key: overrides[key] if patch == {} and overrides.get(key) else patch for key, patch in now.items()}
-    return {**after, "recurrenceOverrides": kept}
+    if _is_rewritten(before, after):
+        kept |= {key: patch for key, patch in overrides.items() if key not in now and patch and patch.get("excluded") is not True}
+    return {**after, "recurrenceOverrides": kept} if kept or now else after
 
 
 def copied_location(before: Object, after: Object) -> Object:
@@ -119,6 +126,93 @@ def _without_kept(before: Object, after: Object, gone: list[Any]) -> Object:
     return {**after, "iCalendar": left}
 
 
+def forgotten_language(before: Object, after: Object) -> Object:
+    """Restore the language of a title that khal 0.14 changed: it writes SUMMARY without parameters."""
+    written = _is_rewritten(before, after) or after.get("title") != before.get("title")
+    if "locale" in before and "locale" not in after and after.get("title") is not None and written:
+        return {**after, "locale": before["locale"]}
+    return after
+
+
+def _is_rewritten(before: Object, after: Object) -> bool:
+    """Return whether a program wrote the file: it counts its versions."""
+    return bool(after.get("sequence", 0) != before.get("sequence", 0))
+
+
+def split_categories(before: Object, after: Object) -> Object:
+    """Restore keywords with commas: todoman 4.7 makes several of each."""
+    old, new = before.get("keywords"), after.get("keywords")
+    if isinstance(old, dict) and isinstance(new, dict) and _is_rewritten(before, after) and old.keys() != new.keys():
+        parts = {part.strip() for word in old for part in word.split(",")}
+        if parts == {word.strip() for word in new}:
+            return {**after, "keywords": old}
+    return after
+
+
+def repeated_location(before: Object, after: Object) -> Object:
+    """Remove a location that todoman 4.7 makes of the copy of another's name, by writing LOCATION without parameters."""
+    old, places = entries(before, "locations"), entries(after, "locations")
+    names = {place.get("name") for key, place in old.items() if places.get(key) == place}
+    copies = {
+        key for key in places.keys() - old.keys() if places[key].keys() <= {"@type", "name"} and places[key].get("name") in names
+    }
+    if not copies:
+        return after
+    result = {**after, "locations": {key: place for key, place in places.items() if key not in copies}}
+    if after.get("mainLocationId") in copies:
+        del result["mainLocationId"]
+        result |= {name: before[name] for name in ("mainLocationId",) if name in before}
+    return result
+
+
+def replaced_style(before: Object, after: Object) -> Object:
+    """Remove a STYLED-DESCRIPTION in place of which khal 0.14 wrote a DESCRIPTION; it has become a kept line.
+
+    Todoman 4.7 writes the copy of the styled text as a DESCRIPTION of its own: then the styled text is restored.
+    """
+    gone = [
+        line
+        for line in _kept(after)
+        if _is_line(line, "styled-description") and line not in _kept(before) and line[3] == before.get("description")
+    ]
+    if not gone or after.get("description") is None:
+        return after
+    from jmapsync.formats.ical.texts import to_plain  # noqa: PLC0415  # few descriptions are styled
+
+    result = _without_kept(before, after, gone)
+    if str(after["description"]).strip() == to_plain(str(before["description"])):
+        result |= {name: before[name] for name in ("description", "descriptionContentType") if name in before}
+    return result
+
+
+def respelled_durations(before: Object, after: Object) -> Object:
+    """Restore durations that the icalendar library wrote in another way: PT24H as P1D."""
+    for name in ("duration", "estimatedDuration"):
+        if name in before and name in after and _length(before[name]) == _length(after[name]):
+            after = {**after, name: before[name]}
+    for key, old, new in pairs(before, after, "alerts"):
+        trigger, now = as_object(old.get("trigger")), as_object(new.get("trigger"))
+        if "offset" in trigger and _length(trigger["offset"]) == _length(now.get("offset")):
+            after = with_entry(after, "alerts", key, {**new, "trigger": {**now, "offset": trigger["offset"]}})
+    for key, old, new in pairs(before, after, "recurrenceOverrides"):
+        if "duration" in old and _length(old["duration"]) == _length(new.get("duration")):
+            after = with_entry(after, "recurrenceOverrides", key, {**new, "duration": old["duration"]})
+    return after
+
+
+def _length(text: Any) -> int | None:  # noqa: ANN401 # any JSON value
+    """Return a duration in seconds, with days of 24 hours."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    weeks, days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[1:])
+    return (-1 if match[1] else 1) * ((((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _is_line(line: Any, name: str) -> bool:  # noqa: ANN401 # any JSON value
+    return isinstance(line, list) and len(line) == len(_LINE) and line[0] == name
+
+
 def stale_copies(before: Object, after: Object) -> Object:
     """Apply the edit of a series to its overrides: khal 0.14 edits the main component only, and each override is a copy of it.
 
@@ -176,6 +270,8 @@ def _without_former(own: Object, patch: Object, former: Object, common: list[Any
 
 
 def _floating(before: Object, after: Object) -> Object:
+    if all(before.get(name) == after.get(name) for name in ("start", "due")):  # the machine is in UTC
+        return {name: value for name, value in after.items() if name != "timeZone"}
     offsets = {_offset(before[name], after.get(name)) for name in ("start", "due") if name in before}
     possible = [offset for offset in offsets if offset is not None and abs(offset) <= _FARTHEST and not offset % _STEP]
     if len([name for name in ("start", "due") if name in before]) < len(("start", "due")) or len(possible) != 1:
@@ -216,4 +312,7 @@ def _text(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat()
 
 
-SCHEDULE_RULES = (utc_for_zone, repeated_master, copied_location, edited_copy, stranded_jsprops, stale_copies)
+SCHEDULE_RULES = (
+    *(utc_for_zone, repeated_master, copied_location, edited_copy, stranded_jsprops),
+    *(repeated_location, split_categories, forgotten_language, replaced_style, respelled_durations, stale_copies),
+)
