@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytz  # type: ignore[import-untyped]
 from icalendar import Calendar
-from khal.khalendar import CalendarCollection  # type: ignore[import-untyped]
-from todoman.model import Database  # type: ignore[import-untyped]
+from khal.khalendar import CalendarCollection
+from todoman.model import Database
 
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.objects import MalformedError
