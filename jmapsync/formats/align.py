@@ -236,8 +236,9 @@ class _Pairing(Struct):
 
     def sort(self) -> None:
         """Put the remaining entries in the order of a file: JSON objects have none, and the ledger sorts keys as texts."""
-        self.left = dict.fromkeys(sorted(self.left, key=natural))
-        self.free = dict.fromkeys(sorted(self.free, key=natural))
+        if self.left and len(self.free) > 1:
+            self.left = dict.fromkeys(sorted(self.left, key=natural))
+            self.free = dict.fromkeys(sorted(self.free, key=natural))
 
     def _closest(self, key: str, candidates: dict[str, None]) -> str:
         """Return the first of the candidates that share most properties with an entry."""
@@ -277,9 +278,9 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str], p
         pairing.pair(lambda key, entry: None if _COUNTED.fullmatch(key) else (key, _kind(entry)))
     if pairs is not Pairs.NOTED:
         pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
-        if pairing.left and pairing.free:
-            pairing.sort()
-        pairing.pair(lambda _, entry: _parts(entry))
+        pairing.sort()
+        if owner == "Address":
+            pairing.pair(lambda _, entry: _parts(entry))
         pairing.pair(lambda _, entry: _main(entry))
     if pairs is Pairs.LIKELY:
         pairing.pair(lambda key, entry: (key, _kind(entry)))
