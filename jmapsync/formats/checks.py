@@ -128,7 +128,7 @@ def check_object(item: Any) -> None:  # noqa: ANN401 # any JSON value
         count += len(below)
         if count > VALUES:
             raise MalformedError(f"It holds more than the {VALUES:,} values that are converted.")
-        level = [value for value in below if isinstance(value, _CONTAINERS)]
+        level = [value for value in below if type(value) is not str and isinstance(value, _CONTAINERS)]  # nearly all are texts
         if not below or (not level and depth < DEPTH - 1):
             return
     raise MalformedError(f"Its objects lie inside each other more than {DEPTH} deep.")

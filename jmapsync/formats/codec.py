@@ -28,6 +28,7 @@ _LONGEST = 75
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UID = re.compile(rb"^UID[;:]", re.MULTILINE)
 _ANY_UID = re.compile(rb"^(?:[\w-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
+_USUAL_UID = re.compile(rb"^UID:\S", re.MULTILINE)
 _EMPTY_UID = re.compile(rb"^(?:[\w-]+\.)?UID(?:;[^:\r\n]*)?:[ \t]*\r?\n(?![ \t])", re.IGNORECASE | re.MULTILINE)
 _VERSION = re.compile(rb"^VERSION:([0-9.]+)\r$", re.MULTILINE)
 _ZONE = re.compile(rb"^TZID:([^\r]*)", re.MULTILINE)
@@ -132,7 +133,7 @@ def _read_card(data: bytes) -> Object:
 
         item = read_with_vobject(_text(data), refused)
     check_object(item)
-    if not _ANY_UID.search(_EMPTY_UID.sub(b"", data)):
+    if not _USUAL_UID.search(data) and not _ANY_UID.search(_EMPTY_UID.sub(b"", data)):
         del item["uid"]
     return item
 
