@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.failures import MethodError, RequestError
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import CORE, Call, batched
 from jmapsync.kinds import MAIL
+from jmapsync.storage.jmap.caller import is_too_large
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 
 if TYPE_CHECKING:
@@ -17,25 +19,36 @@ _PROPERTIES = ["id", "name", "parentId", "role", "sortOrder", "totalEmails", "un
 
 
 async def read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
-    """Return all mailboxes of an account as the server gives them."""
+    """Return all mailboxes of an account as the server gives them.
+
+    They are paged through where the server refuses to give all at once (Cyrus: the whole request), and where it may have cut the
+    list without a word (Stalwart).
+    """
     using = [CORE, *MAIL.capabilities]
+    most = (await client.session()).limits.max_objects_in_get
     everything = Call("Mailbox/get", {"accountId": account.id, "ids": None, "properties": _PROPERTIES}, "all")
+    found: list[dict[str, Any]] = []
     try:
-        answer = (await client.call([everything], using=using)).get(everything)
-    except MethodError as error:
-        if error.type != "requestTooLarge":
+        found = _objects((await client.call([everything], using=using)).get(everything))
+    except (MethodError, RequestError) as error:
+        if not is_too_large(error):
             raise
     else:
-        return _objects(answer)
-    most = (await client.session()).limits.max_objects_in_get
+        if len(found) < min(SILENTLY_CUT, most):
+            return found
 
     async def ask(position: int) -> Page:
         query = Call("Mailbox/query", {"accountId": account.id, "position": position, "limit": most}, "query")
         return read_page(await client.call([query], using=using), query)
 
-    walk = await walk_through(ask)
-    found: list[dict[str, Any]] = []
-    for some in batched([*walk.ids, *walk.strays], most):
+    try:
+        walk = await walk_through(ask)
+    except MethodError:
+        if not found:
+            raise
+        return found  # James has no query of all mailboxes
+    missing = {*walk.ids, *walk.strays} - {one["id"] for one in found}
+    for some in batched(sorted(missing), most):
         get = Call("Mailbox/get", {"accountId": account.id, "ids": some, "properties": _PROPERTIES}, "get")
         found += _objects((await client.call([get], using=using)).get(get))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,9 +132,15 @@ class TestAServerThatAnswers:
         assert ["Archive", "2", "0", "archive,", "not", "mirrored"] in lines
         assert ["Lists/python", "2", "1", "not", "mirrored"] in lines
 
-    def test_lists_more_mailboxes_than_one_answer_may_hold(self, jmapsync: Command, server: DemoServer) -> None:
+    @pytest.mark.parametrize("fault", ["refused", "the request refused", "cut without a word"])
+    def test_lists_more_mailboxes_than_one_answer_may_hold(self, jmapsync: Command, server: DemoServer, fault: str) -> None:
         server.limits.max_objects_in_get = 3
-        server.faults.method_error.arm(MethodError("requestTooLarge"), times=1, only=["Mailbox/get"])
+        if fault == "refused":
+            server.faults.method_error.arm(MethodError("requestTooLarge"), times=1, only=["Mailbox/get"])
+        elif fault == "cut without a word":
+            server.service.dialect = dataclasses.replace(server.service.dialect, cuts_null_ids=True)
+        else:
+            server.service.dialect = dataclasses.replace(server.service.dialect, object_limits="request")
         done = jmapsync("check")
         assert done.code == 0
         assert "mailboxes  10 in account a1" in done.out
