@@ -166,3 +166,30 @@ def test_a_filter_edited_here_applies_to_the_next_message_and_a_broken_one_never
         wait_for(lambda: (found := peer.find("main")) != b"" and b"Archive" not in found)
         deliver(account, 4)
     assert (subjects(account, "INBOX"), subjects(account, "Archive")) == ([1, 4], [2, 3])
+
+
+def test_names_are_exchanged_and_taken_over_while_mail_is_filtered(
+    mirror: ScriptMirror, peer: ManageSieve, account: Account
+) -> None:
+    texts = {"main": FILE, "b": "stop;\n", "c": "discard;\n", "gone": "keep;\nkeep;\n"}
+    for name, text in texts.items():
+        mirror.write(name, text)
+    mirror.link("main")
+    mirror.sync_until_quiet()
+    files = {name: mirror.root / f"{name}.sieve" for name in texts}
+    files["main"].rename(mirror.root / "moving")
+    files["b"].rename(files["main"])
+    (mirror.root / "moving").rename(files["b"])
+    mirror.link("b")
+    mirror.sync_until_quiet()
+    assert peer.scripts() == {"main": False, "b": True, "c": False, "gone": False}
+    found = {name: peer.get(name).replace(b"\r\n", b"\n").decode() for name in peer.scripts()}
+    assert found == texts | {"main": texts["b"], "b": texts["main"]} == mirror.files
+    deliver(account, 1)
+    files["b"].rename(files["gone"])
+    mirror.link("gone")
+    mirror.sync_until_quiet()
+    assert peer.scripts() == {"main": False, "gone": True, "c": False}
+    assert (mirror.files["gone"], mirror.active) == (FILE, "gone")
+    deliver(account, 2)
+    assert subjects(account, "Archive") == [1, 2]
