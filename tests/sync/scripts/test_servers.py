@@ -10,7 +10,7 @@ import pytest
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo.problems import MethodError
 from jmapsync.errors import NetworkError
-from tests.kit.script_mirror import KEEP, STOP, ScriptMirror
+from tests.kit.script_mirror import BROKEN, KEEP, STOP, ScriptMirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -172,3 +172,40 @@ def test_edits_and_deletions_reach_a_server_that_gives_one_script_at_a_time(tmp_
         (mirror.root / "c.sieve").unlink()
         mirror.sync_until_quiet(requests=0)
         assert store.listing() == {"a": b"# a\r\nkeep;\r\n", "b": b"stop;\r\n"}
+
+
+@pytest.mark.parametrize("error", ["serverUnavailable", "serverFail"])
+def test_nothing_is_written_that_cannot_be_validated_now(make: Make, error: str) -> None:
+    server, store, mirror = make("rfc")
+    mirror.write("main", STOP)
+    mirror.write("new", KEEP)
+    mirror.link("new")
+    fault = server.faults.method_error
+    fault.arm(MethodError(error), only=["SieveScript/validate"])
+    assert {"new.sieve", "script main"} <= {one.item for one in mirror.sync().problems}
+    assert (store.listing()["main"], store.active_name) == (b"keep;\r\n", "main")
+    fault.disarm()
+    assert mirror.sync(full=True).problems == []
+    assert (store.listing()["main"], store.active_name) == (b"stop;\r\n", "new")
+
+
+def test_a_server_that_cannot_validate_alone_refuses_what_is_not_valid(make: Make) -> None:
+    server, store, mirror = make("rfc")
+    server.faults.method_error.arm(MethodError("unknownMethod"), only=["SieveScript/validate"])
+    mirror.write("main", BROKEN)
+    mirror.write("other", KEEP)
+    assert ["line 3" in one.why for one in mirror.sync().problems] == [True]
+    assert store.listing() == {"main": b"keep;\r\n", "other": b"keep;\r\n"}
+
+
+def test_a_name_that_becomes_free_late_is_given_without_a_person(make: Make) -> None:
+    server, store, mirror = make("rfc")
+    (mirror.root / "main.sieve").unlink()
+    (mirror.root / "other.sieve").rename(mirror.root / "main.sieve")
+    fault = server.faults.method_error
+    fault.arm(MethodError("serverUnavailable"), only=["SieveScript/set"], times=3)
+    mirror.sync()
+    fault.disarm()
+    for _ in range(2):
+        mirror.sync(full=True)
+    assert (store.listing(), store.active_name) == ({"main": b"stop;\r\n"}, "main")

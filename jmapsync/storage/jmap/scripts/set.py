@@ -72,11 +72,8 @@ class _RefusedError(Exception):
 class ScriptSetter:
     """Carries out one batch of orders."""
 
-    def __init__(self, scripts: Scripts, wish: Wish, version: Callable[[Script], Version], blocked: set[int]) -> None:
-        """Prepare; `version` returns a script of which the bytes are known as the ledger has it.
-
-        `blocked` are the keys of scripts that did not get their names in this run because others had them.
-        """
+    def __init__(self, scripts: Scripts, wish: Wish, version: Callable[[Script], Version]) -> None:
+        """Prepare; `version` returns a script of which the bytes are known as the ledger has it."""
         self._scripts = scripts
         self._wish = wish
         self._version = version
@@ -89,7 +86,6 @@ class ScriptSetter:
         """The id of each script that was created or changed, by key."""
         self._wrote: dict[int, str] = {}
         """The digest of what was sent, by key."""
-        self._blocked = blocked
         self._names: dict[str, str] = {}
         """The names that scripts have on the server, by id."""
         self._taken: set[int] = set()
@@ -106,7 +102,7 @@ class ScriptSetter:
         nameless = await self._write_all(_included_first(content), receipts)
         await self._activate([job for job in content if job.order.key not in receipts], receipts)
         for job in nameless:
-            receipts.setdefault(job.order.key, self._without_name(job.order.key))
+            receipts.setdefault(job.order.key, Stale(job.order.key, TAKEN))
         for job in ready:
             if job.order.verb is Verb.DELETE:
                 await self._attempt(job, receipts, self._destroy)
@@ -175,7 +171,7 @@ class ScriptSetter:
             waiting = [job for job in blocked if job.order.key not in receipts]
         for job in waiting:
             if job.order.verb is Verb.CREATE:
-                receipts[job.order.key] = self._without_name(job.order.key)
+                receipts[job.order.key] = Stale(job.order.key, TAKEN)
             else:
                 await self._write_instead(job, self._names[str(job.ref)], receipts)
         return waiting
@@ -193,13 +189,6 @@ class ScriptSetter:
         self._instead[job.order.key] = name
         await self._attempt(job, receipts, lambda one: self._write(one, name))
         self._taken.discard(job.order.key)
-
-    def _without_name(self, key: int) -> Receipt:
-        """Return the receipt of a script whose name another one has, which may be deleted in this run, but only once."""
-        if key in self._blocked:
-            return Refused(key, TAKEN, Remedy.HUMAN)
-        self._blocked.add(key)
-        return Stale(key, TAKEN)
 
     def _reserve(self, job: Job, name: str, own: str) -> None:
         """Raise _RefusedError where another script has a name: not every server minds."""
@@ -263,9 +252,17 @@ class ScriptSetter:
         return data
 
     async def _validated(self, job: Job, data: bytes) -> str:
-        """Upload a script and return its blob id once the server says that it is valid."""
+        """Upload a script and return its blob id once the server says that it is valid, if it can be asked.
+
+        A server without the method refuses to keep a script that is not valid (RFC 9661, 2.4).
+        """
         kept = await upload(self._scripts.client, self._scripts.account.id, data, MEDIA_TYPE)
-        why = await validate(self._scripts, kept.blob_id)
+        try:
+            why = await validate(self._scripts, kept.blob_id)
+        except MethodError as error:
+            if error.type != "unknownMethod":
+                raise
+            why = ""
         if why:
             raise _RefusedError(Refused(job.order.key, f"the server does not accept the script: {why}", Remedy.NEVER))
         return kept.blob_id

@@ -53,8 +53,6 @@ class ScriptSide:
         self._context: Context | None = None
         self._read_whole: set[str] = set()
         """Ids of the scripts whose bytes were all read in this run."""
-        self._blocked: set[int] = set()
-        """Keys of scripts that did not get their names in this run because others had them."""
 
     def open(self, context: Context) -> None:
         """Begin a run."""
@@ -137,7 +135,7 @@ class ScriptSide:
         """Create, change, activate and remove scripts."""
         if self.traits.is_read_only:
             return [read_only(job) for job in jobs]
-        return await ScriptSetter(self._scripts, self._wish, self._version, self._blocked).write(jobs)
+        return await ScriptSetter(self._scripts, self._wish, self._version).write(jobs)
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
         """Return the digests of scripts by key whose bytes were all read in this run."""
