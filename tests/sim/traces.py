@@ -134,7 +134,7 @@ def recording(lines: Trace) -> Iterator[None]:
         stack.enter_context(mock.patch("secrets.token_hex", lambda octets: drawn.randbytes(octets).hex()))
         stack.enter_context(mock.patch.object(world.World, "_do", watched))
         stack.enter_context(mock.patch.object(objects.ObjectWorld, "sync", watched_objects))
-        for module in ("world", "objects", "posting"):
+        for module in ("world", "account_world", "posting"):
             stack.enter_context(mock.patch(f"tests.sim.{module}.Fate", recorder))
         for module in ("worlds", "object_worlds"):
             stack.enter_context(mock.patch(f"tests.sim.{module}.scratch", examined))
