@@ -213,3 +213,11 @@ def test_an_occurrence_without_start_and_duration_has_those_of_its_series() -> N
 def test_a_place_that_icalendar_cannot_read_is_out_of_its_way() -> None:
     written = schedules("Event").write(schedules("Event").read(event("DTSTART:20260601", "GEO:0")))
     assert b"X-JMAPSYNC-UNPARSED:GEO:0\r\n" in written
+
+
+def test_a_task_of_several_years_keeps_its_zone() -> None:
+    """Its zone is compared until it is due, and not once more as long as it takes."""
+    times = {"timeZone": "Australia/Sydney", "start": "2010-03-01T09:00:00", "due": "2019-03-01T09:00:00"}
+    task = {"@type": "Task", "uid": "long", **times}
+    [found] = ical_to_jscalendar(jscalendar_to_ical({"@type": "Group", "entries": [task]}))["entries"]
+    assert {name: found[name] for name in times} == times

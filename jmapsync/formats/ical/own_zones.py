@@ -170,21 +170,24 @@ def _instant(local: str, zone: str) -> int:
 def _span(item: Object, zone: str) -> tuple[int, int]:
     """Return the first and the last instant of an object."""
     overrides = item.get("recurrenceOverrides")
-    start, due = item.get("start"), item.get("due")
-    moments, lengths = [start, due], [item.get("duration")]
-    for key, patch in overrides.items() if isinstance(overrides, dict) else ():
-        moments.append(key)
-        if isinstance(patch, dict) and not patch.get("timeZone"):
-            moments += [patch.get("start"), patch.get("due")]
-            lengths.append(patch.get("duration"))
-    instants = [_instant(moment, zone) for moment in moments if is_local(moment)]
     rule = item.get("recurrenceRule")
+    start, due = item.get("start"), item.get("due")
+    starts, ends, lengths = [start], [due], [item.get("duration")]
+    for key, patch in overrides.items() if isinstance(overrides, dict) else ():
+        starts.append(key)
+        if isinstance(patch, dict) and not patch.get("timeZone"):
+            starts.append(patch.get("start"))
+            ends.append(patch.get("due"))
+            lengths.append(patch.get("duration"))
+    begins = [_instant(moment, zone) for moment in starts if is_local(moment)]
+    instants = [*begins, *(_instant(moment, zone) for moment in ends if is_local(moment))]
     if isinstance(rule, dict) and instants:
-        instants.append(_last(item, rule, zone))
+        begins.append(_last(item, rule, zone))
     length = max((_most(parts) for text in lengths if (parts := span(text)) is not None), default=0)
-    if is_local(start) and is_local(due):
+    if is_local(start) and is_local(due) and len(begins) > 1:  # each occurrence takes as long as the first
         length = max(length, seconds(at(due)) - seconds(at(start)) + DAY)
-    return min(instants, default=0), max(instants, default=0) + length
+    instants += [begin + length for begin in begins]
+    return min(instants, default=0), max(instants, default=0)
 
 
 def _most(parts: tuple[int, int, int]) -> int:
