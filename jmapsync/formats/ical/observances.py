@@ -27,11 +27,18 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 _WEEK: Final = 7
 _LAST_YEAR: Final = 9998
 _DECADE: Final = 10
+_OLDEST: Final = 180
+_RULED: Final = 209
+_CYCLE: Final = 40
+"""Decades after which the calendar repeats itself."""
+_CYCLE_DAYS: Final = 146_097
 _DAYS: Final = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z?))?", re.ASCII)
-_OFFSET = re.compile(r"([+-]?)(\d\d)(\d\d)(\d\d)?", re.ASCII)
+_OFFSET = re.compile(r"([+-]?)(\d\d?):?(\d\d)(?::?(\d\d))?", re.ASCII)  # some programs write +01:00 or +100
 _ORDINAL = re.compile(r"([+-]?[1-5])(MO|TU|WE|TH|FR|SA|SU)")
 _LAST_DAY: Final = 31
+_DATE: Final = 8
+"""Characters of a DATE."""
 _TOO_MANY: Final = 10_000
 _FIRST: Final = (2 - _EPOCH) * DAY
 _LAST: Final = (date.max.toordinal() - 1 - _EPOCH) * DAY
@@ -132,7 +139,7 @@ class Rules:
         self._first, self._last = first, last
 
     def _cover(self, first: int, last: int) -> None:
-        low, high = _year(first), _year(last)
+        low, high = year_at(first), year_at(last)
         if not self._last or low <= self._first or high >= self._last:
             self._expand(low - 1, high + 1)
 
@@ -206,7 +213,8 @@ def seconds(moment: datetime) -> int:
     return (moment.toordinal() - _EPOCH) * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
-def _year(instant: int) -> int:
+def year_at(instant: int) -> int:
+    """Return the year of an instant, the nearest of those that are computed."""
     return date.fromordinal(min(max(instant // DAY + _EPOCH, 1), 3_651_695)).year  # to the end of 9998
 
 
@@ -229,8 +237,10 @@ def _observance(block: dict[str, list[str]]) -> _Observance | None:
     """Return an observance; None for one without the properties that are required."""
     given = [block.get(name, [""])[0] for name in ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO")]
     first, before, after = _local(given[0]), _seconds(given[1]), _seconds(given[2])
-    if first is None or before is None or after is None:
+    if first is None or after is None:
         return None
+    if before is None:  # the onset may be an hour off; without it the other observance would apply all year
+        before = after
     locals_ = [first[0] + (before if first[1] else 0)]
     for text in ",".join(block.get("RDATE", [])).split(","):
         moment = _local(text.partition("/")[0])
@@ -311,12 +321,13 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _occurrences(rule: str, first: int, before: int) -> list[int]:
     """Return the local times of any rule, to its end or the horizon. Raise ValueError if it is invalid."""
     parts = _parts(rule)
-    until = _local(parts.pop("UNTIL", ""))
+    end = parts.pop("UNTIL", "")
+    until = _local(f"{end}T235959" if len(end) == _DATE else end)  # a date includes its day, as in `rules.read_until`
     last = (until[0] + (before if until[1] else 0)) if until is not None else (date(HORIZON + 1, 1, 1).toordinal() - _EPOCH) * DAY
     text = ";".join(f"{name}={value}" for name, value in parts.items())
     found: list[int] = []
     if (yearly := _yearly(text, first)) is not None:  # Cyrus writes a VTIMEZONE that ends with each event: no two are the same
-        days = (yearly.day(year) for year in range(_year(first), min(_year(last), _LAST_YEAR) + 1))
+        days = (yearly.day(year) for year in range(year_at(first), min(year_at(last), _LAST_YEAR) + 1))
         times = (day * DAY + first % DAY for day in days if day is not None)
         return list(islice((local for local in times if first <= local <= last), _TOO_MANY + 1))
     from dateutil.rrule import rrulestr  # noqa: PLC0415  # 10 ms, for rules that occur other than once a year
@@ -332,7 +343,14 @@ def _occurrences(rule: str, first: int, before: int) -> list[int]:
 
 @lru_cache(maxsize=8192)
 def _decade(zone: ZoneInfo, number: int) -> tuple[tuple[int, int], ...]:
-    """Return the changes of the offset of an IANA zone in ten years. None lists two in a week."""
+    """Return the changes of the offset of an IANA zone in ten years. None lists two in a week, and none has any before 1800.
+
+    Those after the years that the database lists come of a rule, and repeat themselves as the calendar does.
+    """
+    cycles = (number - _RULED) // _CYCLE
+    if number < _OLDEST or cycles > 0:
+        later = cycles * _CYCLE_DAYS * DAY
+        return () if number < _OLDEST else tuple((at + later, to) for at, to in _decade(zone, number - cycles * _CYCLE))
     place = (date(max(number * _DECADE, 1), 1, 1).toordinal() - _EPOCH) * DAY
     end = (date(min(number * _DECADE + _DECADE, _LAST_YEAR + 1), 1, 1).toordinal() - _EPOCH) * DAY
     offset, found = zone_offset(zone, place), []
@@ -358,5 +376,5 @@ def zone_offset(zone: ZoneInfo, instant: int) -> int:
 
 def zone_changes(zone: ZoneInfo, begin: int, end: int) -> tuple[tuple[int, int], ...]:
     """Return the changes of the offset of an IANA zone after one instant, up to another."""
-    decades = range(_year(begin) // _DECADE, _year(end) // _DECADE + 1)
+    decades = range(year_at(begin) // _DECADE, year_at(end) // _DECADE + 1)
     return tuple(change for number in decades for change in _decade(zone, number) if begin < change[0] <= end)

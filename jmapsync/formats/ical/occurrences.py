@@ -67,8 +67,9 @@ def _expanded(rule: str, start: str, until: str, count: int | None) -> Occurrenc
     if _is_slow(rule):
         return None
     begin = at(start)
-    last = at(until) if until else datetime(max(HORIZON, begin.year + YEARS_AHEAD), 12, 31, 23, 59, 59)  # noqa: DTZ001  # local
-    cycles = (_LAST_YEAR - last.year) // _CYCLE
+    horizon = min(max(HORIZON, begin.year + YEARS_AHEAD), _LAST_YEAR)
+    last = at(until) if until else datetime(horizon, 12, 31, 23, 59, 59)  # noqa: DTZ001  # local
+    cycles = (_LAST_YEAR - max(last, begin).year) // _CYCLE
     later = cycles * timedelta(days=_CYCLE_DAYS)
     found = [begin]
     try:

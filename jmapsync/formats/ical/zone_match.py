@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import TZPATH, available_timezones
 
-from jmapsync.formats.ical.observances import DAY, HORIZON, rules_of, zone_changes, zone_offset
+from jmapsync.formats.ical.observances import DAY, HORIZON, rules_of, year_at, zone_changes, zone_offset
 from jmapsync.formats.ical.windows import windows_zones
 from jmapsync.formats.ical.zones import NO_ZONES, UTC_ZONE, zone_info, zone_of_other_name, zone_of_plain_name
 
@@ -98,9 +98,7 @@ def near_zones(tzid: str, text: str, begin: int, end: int) -> list[str]:
     zone = rules_of(text)
     if zone is None:
         return [UTC_ZONE]
-    days = sorted(
-        _instant(date.fromordinal(max(at // DAY + _EPOCH, 1)).year) + day * DAY for at in (begin, end) for day in _SAMPLES
-    )
+    days = sorted(_instant(year_at(at)) + day * DAY for at in (begin, end) for day in _SAMPLES)
     wanted = [zone.rules.offset(day) for day in days]
     found = []
     for name in dict.fromkeys([*hints(tzid, text), *_candidates()]):

@@ -538,3 +538,56 @@ def test_an_override_in_a_zone_that_only_the_file_defines_keeps_its_tzid(start: 
     written = write_calendar(objects)
     assert b"DTSTART;TZID=Own:20060104T140000" in written
     assert read_calendar(written) == objects
+
+
+class TestFormsOfOtherPrograms:
+    ENDS = (("00010101T000000", "+0307"), ("00010102T120000", "-0907"), ("99991231T235959", "+0307"))
+
+    def test_a_date_as_the_end_of_a_rule_includes_its_day(self) -> None:
+        """As in the rule of an event: the last change of such a rule is on that day."""
+        lines = zone("Mine", "-0500", "-0400", OLD_US, start="20000101T020000")
+        until = [f"{line};UNTIL=20060402" if line.endswith("BYMONTH=4") else line for line in lines]
+        until = [f"{line};UNTIL=20061029" if line.endswith("BYMONTH=10") else line for line in until]
+        found = rules_of("\n".join(until))
+        assert found is not None
+        assert found.rules.end == int(datetime(2006, 10, 29, 6, tzinfo=UTC).timestamp())
+        assert instant(one("DTSTART;TZID=Mine:20060701T120000", zones=until)) == "2006-07-01T16:00Z"
+
+    @pytest.mark.parametrize("written", ["+03:07", "0307", "+307"])
+    def test_offsets_are_read_in_every_form(self, written: str) -> None:
+        item = one("DTSTART;TZID=Odd:20260101T120000", zones=fixed("Odd", written))
+        assert instant(item) == "2026-01-01T08:53Z"
+
+    @pytest.mark.parametrize("broken", ["TZOFFSETFROM:+5328", "X-NOTHING:1"])
+    def test_an_observance_without_the_offset_before_it_applies(self, broken: str) -> None:
+        lines = ["BEGIN:VTIMEZONE", "TZID:Mine"]
+        for kind, after, rule in (("STANDARD", "+0100", EUROPE[0]), ("DAYLIGHT", "+0200", EUROPE[1])):
+            onset = "19700101T030000" if kind == "STANDARD" else "19700101T020000"
+            lines += [f"BEGIN:{kind}", f"DTSTART:{onset}", broken, f"TZOFFSETTO:{after}", f"RRULE:{rule}", f"END:{kind}"]
+        lines.append("END:VTIMEZONE")
+        for start, expected in (("20260115T120000", "11:00"), ("20260715T120000", "10:00")):
+            assert instant(one(f"DTSTART;TZID=Mine:{start}", zones=lines))[11:] == f"{expected}Z"
+
+    @pytest.mark.parametrize("name", ["Europe/Berlin", "Africa/Casablanca", "Australia/Lord_Howe", "Etc/UTC"])
+    def test_the_changes_of_a_zone_in_far_years_are_those_of_its_rule(self, name: str) -> None:
+        info = ZoneInfo(name)
+        for year in (2099, 2400, 2460, 4000, 9996):
+            begin, end = (int(datetime(each, 1, 1, tzinfo=UTC).timestamp()) for each in (year, year + 2))
+            found, offset = zone_changes(info, begin, end), zone_offset(info, begin)
+            for hour in range(begin, end, 3600):
+                if (now := zone_offset(info, hour)) != offset:
+                    assert found[0] == (hour, now) or found[0] == (hour - 1800, now)
+                    found, offset = found[1:], now
+            assert found == ()
+
+    @pytest.mark.parametrize(("start", "offset"), ENDS)
+    def test_times_at_the_ends_of_the_calendar_are_converted_or_refused(self, start: str, offset: str) -> None:
+        rules = ("FREQ=DAILY;COUNT=3", "FREQ=YEARLY", "FREQ=YEARLY;UNTIL=99991231T000000Z", "FREQ=DAILY;UNTIL=00010103T000000Z")
+        for rule in ([], *([f"RRULE:{text}"] for text in rules)):
+            for end in ("DURATION:P1D", "DURATION:P999999D", "DTEND;TZID=Odd:99991231T235959"):
+                try:
+                    items = read_calendar(file(f"DTSTART;TZID=Odd:{start}", *rule, end, zones=fixed("Odd", offset)))
+                    text = write_calendar(items)
+                except MalformedError:
+                    continue
+                assert write_calendar(read_calendar(text)) == text
