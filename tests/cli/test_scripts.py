@@ -186,3 +186,18 @@ def test_the_daemon_follows_files_the_link_and_the_server(root: Path, home: Home
         wait_for(lambda: store.active_name == "other")
         store.edit("other", "keep;\r\n")
         wait_for(lambda: (root / "other.sieve").read_text() == "keep;\n")
+
+
+def test_a_server_that_stops_offering_scripts_for_a_time_loses_none(
+    mirrored: Path, server: DemoServer, store: ScriptStore, jmapsync: Command
+) -> None:
+    server.faults.hidden_capabilities.arm(["urn:ietf:params:jmap:sieve"])
+    (mirrored / "main.sieve").write_text("stop;\n")
+    for _ in range(2):
+        done = jmapsync("sync")
+        assert (done.code, "offers no sieve to" in done.out + done.err) == (1, True)
+    assert (set(store.listing()), store.active_name) == ({"main", "other"}, "main")
+    assert (mirrored / "active").is_symlink()
+    server.faults.clear()
+    assert jmapsync("sync").code == 0
+    assert (store.listing()["main"], store.active_name) == (b"stop;\r\n", "main")

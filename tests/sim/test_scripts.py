@@ -87,15 +87,22 @@ def begin_exchange(base: Path, dialect: str, side: str) -> ScriptWorld:
     for name, new in EXCHANGED.items():
         if new:
             (world.root / f"{name}.moving").rename(world.root / f"{new}.sieve")
+    if side == "edited here":
+        (world.root / "a.sieve").write_text("# b, edited\nkeep;\n")  # what the link leads to now
+        return world
     (world.root / "active").unlink()
     (world.root / "active").symlink_to("b.sieve")
     return world
 
 
-@pytest.mark.parametrize("side", ["here", "there"])
+@pytest.mark.parametrize("side", ["here", "there", "edited here"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_death_in_an_exchange_of_names_changes_no_end_and_switches_nothing(dialect: str, side: str) -> None:
     scripts = {new: f"# {name}\r\nkeep;\r\n".encode() for name, new in EXCHANGED.items() if new}
+    scripts |= {"a": b"# b, edited\r\nkeep;\r\n"} if side == "edited here" else {}
+    active = "a" if side == "edited here" else "b"
+    if side == "edited here" and dialect.startswith("cyrus"):
+        pytest.skip("an edit of a renamed file is a new script, and Cyrus has no room for more than five")
     with scratch() as base:
         world = begin_exchange(base, dialect, side)
         fate = Fate()
@@ -110,9 +117,10 @@ def test_a_death_in_an_exchange_of_names_changes_no_end_and_switches_nothing(dia
                 world.sync(fate)
             died = f"died at {step}, {fate.trace[-1]}"
             world.sync_until_quiet()
-            assert (world.files, world.link) == (scripts, "b"), died
-            assert (world.store.listing(), world.store.active_name) == (scripts, "b"), died
-            assert (world.leftovers(), world.conflict_copies(), switched) == ([], [], []), died
+            assert (world.files, world.link) == (scripts, active), died
+            assert (world.store.listing(), world.store.active_name) == (scripts, active), died
+            ids = {world.store.script("a").id} if side == "edited here" else set()
+            assert (world.leftovers(), world.conflict_copies(), set(switched)) == ([], [], ids), died
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

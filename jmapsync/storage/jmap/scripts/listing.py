@@ -81,6 +81,8 @@ class Scripts:
         """By id, as they were last read."""
         self.doubt = ""
         """Why the last listing is not proven to be whole, or nothing."""
+        self.wait_for_names = False
+        """Whether scripts that were just written wait for names that others have."""
         self._kept: dict[str, bytes] = {}
         """Contents by digest."""
 

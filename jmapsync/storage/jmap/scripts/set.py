@@ -100,6 +100,7 @@ class ScriptSetter:
         ready = [job for job in jobs if self._is_expected(job, receipts)]
         content = [job for job in ready if job.order.verb is not Verb.DELETE]
         nameless = await self._write_all(_included_first(content), receipts)
+        self._scripts.wait_for_names = bool(nameless) or (self._scripts.wait_for_names and not content)
         await self._activate([job for job in content if job.order.key not in receipts], receipts)
         for job in nameless:
             receipts.setdefault(job.order.key, Stale(job.order.key, TAKEN))
@@ -223,7 +224,7 @@ class ScriptSetter:
     async def _make(self, job: Job, name: str, data: bytes) -> None:
         limit = self._scripts.limit("maxNumberScripts")
         if limit and len({*self._now, *self._ids.values()}) >= limit:
-            raise _RefusedError(Refused(job.order.key, f"the server keeps at most {limit} scripts", Remedy.HUMAN))
+            raise _RefusedError(Stale(job.order.key, f"the server keeps at most {limit} scripts"))  # one may be deleted in this run
         self._reserve(job, name, "")
         blob = await self._validated(job, data)
         answer = await self._set(job, {"create": {"new": {"name": name, "blobId": blob}}}, "notCreated", "new")
@@ -300,7 +301,7 @@ class ScriptSetter:
                 if self._wish.is_off():
                     await self._attempt(job, receipts, self._deactivate)
                 else:
-                    receipts[job.order.key] = Refused(job.order.key, _KEPT, Remedy.LATER)
+                    receipts[job.order.key] = self._stays(job.order.key)
 
     async def _activate_one(self, job: Job) -> None:
         await self._set(job, {"onSuccessActivateScript": self._ids[job.order.key]}, "notUpdated", self._ids[job.order.key])
@@ -321,10 +322,14 @@ class ScriptSetter:
         key, ref = job.order.key, str(job.ref)
         if self._now[ref].is_active and not await self._is_inactive_by_now(ref):
             if self._wish.has_other(key):
-                raise _RefusedError(Refused(key, _KEPT, Remedy.LATER))
+                raise _RefusedError(self._stays(key))
             await self._deactivate(job)
         await self._set(job, {"destroy": [ref]}, "notDestroyed", ref)
         raise _RefusedError(Done(key))
+
+    def _stays(self, key: int) -> Receipt:
+        """Return the receipt of a script that stays active; where the one that is to be so waits for its name, for the moment."""
+        return Stale(key, _KEPT) if self._scripts.wait_for_names else Refused(key, _KEPT, Remedy.LATER)
 
     async def _is_inactive_by_now(self, ref: str) -> bool:
         return not any(one.is_active for one in (await self._scripts.some([ref])).items)
