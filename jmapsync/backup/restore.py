@@ -373,9 +373,14 @@ def _proven(record: Record) -> Record:
 
 
 def _is_in_doubt(record: Record) -> bool:
-    """Return whether the server took a message that was sent, and it is not known which bytes of it it holds."""
-    base, seen = record.base, record.remote
-    return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
+    """Return whether the server took a message that was sent, and it is not known which bytes of it it holds.
+
+    Of a file that was edited since, the server has other bytes, of course: a run sends it.
+    """
+    base, seen, here = record.base, record.remote, record.local
+    if base is None or seen is None or here is None:
+        return False
+    return seen.body == base.remote.body and here.body == base.local.body and not base.remote.sense
 
 
 def _only_marks(order: Order) -> bool:

@@ -15,6 +15,7 @@ from jmapsync.backup.restore import Restored, released
 from jmapsync.backup.rewritten_headers import as_rewritten
 from jmapsync.backup.selection import ForeignTree, Selection
 from jmapsync.demo import RFC, DemoServer
+from jmapsync.demo.freedoms import Freedoms
 from jmapsync.demo.problems import SetError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -368,3 +369,17 @@ def test_a_message_that_was_moved_here_is_left_to_a_run_where_the_server_has_it_
         assert (report.exit_code, report.problems) == (0, [])
         assert_converges(server.account, mirror)
         assert server.account.listing()[email][0] == {"Archive"}
+
+
+def test_a_file_that_was_edited_since_it_was_sent_is_not_said_to_be_kept_otherwise(tmp_path: Path) -> None:
+    """James names what was imported otherwise than what was uploaded, so that only the bytes say whether they are the same."""
+    with DemoServer(freedoms=Freedoms(blob_ids="apart")) as server:
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        mirror.sync()
+        mirror.drop("INBOX", b"Subject: one\n\nbody\n")
+        mirror.sync()
+        [file] = mirror.files("INBOX")
+        file.write_bytes(b"Subject: one\n\nedited\n")
+        report = mirror.restore().report
+        assert (report.problems, len(server.account.emails)) == ([], 1)
+        assert_converges(server.account, mirror)
