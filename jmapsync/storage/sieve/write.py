@@ -149,6 +149,9 @@ class Writer(BatchWriter):
             raise RefusedError("what lies at `active` is not a link to a script; it is not replaced", Remedy.LATER)
         return read_link(self._below.at(""), self._root) != self.link
 
+    def _is_elsewhere(self) -> bool:
+        return self.link is not None and self._is_link_moved()
+
     def _put(self, draft: _Draft, home: int, holds: FileSystem) -> None:
         """Give the new file its name, or the old one another name."""
         if not draft.name:
@@ -248,6 +251,8 @@ class Writer(BatchWriter):
         wanted = [draft for draft in done.values() if draft.is_active and draft.place is not None]
         target = self._target = min(wanted, key=lambda one: one.was_active, default=None)
         if target is not None and target.place is not None:
+            if target.was_active and self._is_elsewhere():
+                return  # it was moved by somebody since it was scanned; the file has its name all the same
             if link is None or link.file != target.place.name:
                 self._attempt(target.job.order.key, receipts, lambda: self._lead_to(folder, target.place))
             return
