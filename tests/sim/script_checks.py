@@ -26,7 +26,7 @@ class ScriptPlayer:
         self.tree = tree
         self.somebody = Somebody(tree, seed, exchanges=True)
         self.agreed: str | None = None
-        """The id of the script that was active on the server when the last run came to its end; None: it died."""
+        """The id of the script that was active on the server when the last run ended well; None after any other run."""
         self.faults: list[str] = []
         self._acting = False
         self._watch()
@@ -48,10 +48,8 @@ class ScriptPlayer:
 
     def note(self, report: KindReport | None) -> None:
         """Note that a run came to its end, or died: nobody knows then how far both sides agreed."""
-        if report is None:
-            self.agreed = None
-        elif report.state.value == "synced" and not report.problems:
-            self.agreed = self.tree.store.active
+        is_sure = report is not None and report.state.value == "synced" and not report.problems
+        self.agreed = self.tree.store.active if is_sure else None
 
     def _act(self, act: Callable[[], None]) -> None:
         self._acting = True
