@@ -330,7 +330,7 @@ class TestNewEmailsThatAreNotAsTheyWereOrdered:
         _, mirror = anywhere
         drop(mirror)
         mirror.sync()
-        assert mirror.requests == 6  # the observation, the quotas, three uploads, the import
+        assert mirror.requests == 5  # the observation with the quotas, three uploads, the import
 
     def test_where_creation_ids_cannot_be_read_it_costs_one(self, anywhere: tuple[DemoServer, Mirror]) -> None:
         server, mirror = anywhere

@@ -221,9 +221,9 @@ async def changes_or_listing(
         raise
 
 
-def loses(page: Observation) -> bool:
-    """Return whether a page lists items as gone."""
-    return isinstance(page, ItemPage | ListingEnd) and bool(page.gone)
+def loses(page: Observation, known: Callable[[], set[str]]) -> bool:
+    """Return whether a page lists known items as gone: those that this side deleted itself are not known any more."""
+    return isinstance(page, ItemPage | ListingEnd) and bool(page.gone) and not known().isdisjoint(page.gone)
 
 
 async def first_of(pages: AsyncIterator[Observation]) -> Observation | None:

@@ -69,7 +69,7 @@ class MailSide:
         changes = partial(self._changes, again=again)
         listing = partial(MailListing(self._new_reader()).everything, known)
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
-            if loses(page) and self.traits.is_shared:  # it may have been withdrawn with its mailbox since these were read
+            if self.traits.is_shared and loses(page, known):  # it may have been withdrawn with its mailbox since these were read
                 yield (await self._new_reader().mailboxes.all()).page()
             yield page
         # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.

@@ -73,7 +73,7 @@ class ObjectSide:
         listing = ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything
         first = self._readers[0]
         async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
-            if loses(page) and self.traits.is_shared and first.dialect.container:
+            if self.traits.is_shared and first.dialect.container and loses(page, known):
                 # They may have been withdrawn with their container since the containers were read.
                 now = await first.folders.all()
                 yield FolderPage(now.folders, are_all(now), problems=now.troubles)
