@@ -95,14 +95,18 @@ def begin_exchange(base: Path, dialect: str, side: str) -> ScriptWorld:
     return world
 
 
-@pytest.mark.parametrize("side", ["here", "there", "edited here"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("dialect", "side"),
+    [
+        *((dialect, side) for dialect in DIALECTS for side in ("here", "there")),
+        # An edit of a renamed file is a new script, and Cyrus has no room for more than five.
+        *((dialect, "edited here") for dialect in DIALECTS if not dialect.startswith("cyrus")),
+    ],
+)
 def test_a_death_in_an_exchange_of_names_changes_no_end_and_switches_nothing(dialect: str, side: str) -> None:
     scripts = {new: f"# {name}\r\nkeep;\r\n".encode() for name, new in EXCHANGED.items() if new}
     scripts |= {"a": b"# b, edited\r\nkeep;\r\n"} if side == "edited here" else {}
     active = "a" if side == "edited here" else "b"
-    if side == "edited here" and dialect.startswith("cyrus"):
-        pytest.skip("an edit of a renamed file is a new script, and Cyrus has no room for more than five")
     with scratch() as base:
         world = begin_exchange(base, dialect, side)
         fate = Fate()
