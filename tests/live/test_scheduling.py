@@ -98,6 +98,15 @@ class Stage:
         self.bob = Person(base / "bob", server, "bob", opened)
         relay.taken.clear()
 
+    def ask(self) -> None:
+        """Have alice invite bob, who has that invitation on his disk then."""
+        self.alice.allow()
+        self.alice.sync()
+        self.alice.add("asked")
+        self.alice.sync()
+        self.bob.sync()
+        self.mailed()
+
     def mailed(self) -> list[tuple[str, ...]]:
         """Return whom mail left to, and with which method, since the last call."""
         time.sleep(QUIET)
@@ -168,12 +177,7 @@ def test_with_the_key_the_participants_hear_of_it(stage: Stage) -> None:
 
 def test_an_answer_reaches_the_organizer_only_with_the_key(stage: Stage) -> None:
     alice, bob = stage.alice, stage.bob
-    alice.allow()
-    alice.sync()
-    alice.add("asked")
-    alice.sync()
-    bob.sync()
-    stage.mailed()
+    stage.ask()
 
     def answer() -> list[str]:
         [event] = alice.events()
@@ -253,12 +257,7 @@ def answers(person: Person, name: str = "bob") -> dict[str, str]:
 
 def test_an_answer_saved_by_khal_reaches_the_organizer_only_with_the_key(stage: Stage) -> None:
     alice, bob = stage.alice, stage.bob
-    alice.allow()
-    alice.sync()
-    alice.add("asked")
-    alice.sync()
-    bob.sync()
-    stage.mailed()
+    stage.ask()
     answer_in_khal(bob, "asked", "TENTATIVE")
     bob.sync()
     assert answers(alice) == {"": "needs-action"}, "without the key it stays with Bob"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.objects import Object
     from jmapsync.sync.report import Problem
+    from tests.sim.objects import Shown
 
 MOST_FIXES = 4
 """How often somebody puts right what a run names."""
@@ -365,6 +366,16 @@ class Somebody:
             store.delete_collection(chosen)
 
     # the end
+
+    def bring_to_rest(self) -> list[Shown]:
+        """Put right what only a person can, run until nothing is written, and fail if a word is lost or the sides differ."""
+        self.fix_problems()
+        self.world.sync_until_quiet(allow_deletes=True)
+        self.world.assert_at_rest()
+        kept = {word for _, _, _, words in self.world.on_disk() for word in words}
+        kept.update(*(words_in(content) for content in self.world.conflict_copies()))
+        assert self.safe <= kept, f"lost: {sorted(self.safe - kept)}"
+        return self.world.on_disk()
 
     def fix_problems(self) -> None:
         """Run, see that what cannot be taken is named and as it was, then put it right as somebody does who reads that."""

@@ -6,10 +6,9 @@ import json
 import os
 import resource
 import shutil
-import signal
 import time
 import traceback
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,11 +25,13 @@ from jmapsync.demo.dialect import BLOB
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
 from tests.kit import virtual
+from tests.kit.processor_time import limited_to
 from tests.sim.objects import WORD, Flavour, ObjectWorld, words_in
 from tests.sim.world import World, letter, local_letter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from jmapsync.demo.account import Snapshot
@@ -407,20 +408,9 @@ def _link(source: Path, target: Path) -> None:
     shutil.copytree(source, target, copy_function=copy)
 
 
-@contextmanager
-def limited() -> Iterator[None]:
-    """Raise TooSlowError where the processor is used for too long; a busy machine counts for nothing."""
-
-    def ring(_number: int, _frame: object) -> None:
-        raise TooSlowError
-
-    before = signal.signal(signal.SIGVTALRM, ring)
-    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+def limited() -> AbstractContextManager[None]:
+    """Raise TooSlowError where the processor is used for too long."""
+    return limited_to(CPU_SECONDS, TooSlowError)
 
 
 def forget_peak() -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sim.object_chance import Somebody
 from tests.sim.objects import FLAVOURS, Flavour, ObjectWorld
-from tests.sim.test_random_objects import ACTS, come_to_rest
+from tests.sim.test_random_objects import ACTS
 from tests.sim.world import scratch
 
 if TYPE_CHECKING:
@@ -60,6 +60,6 @@ def test_every_write_says_whether_participants_may_be_mailed(seed: int, flavour:
             for _ in range(ACTS // 2):
                 host.act()
             world.die(chance.randint(1, 120))
-        come_to_rest(world, host)
+        host.bring_to_rest()
         assert world.server.requests.count("CalendarEvent/set")
         assert bool(world.account.calendars.sent) is mails

@@ -83,13 +83,7 @@ def kept_by(world: ObjectWorld) -> tuple[set[str], set[str]]:
 def take_all_in(world: ObjectWorld, somebody: Chooser) -> list[Shown]:
     """Leave nothing out any more; fail unless both sides are then the same, with every word that nobody gave up."""
     world.patterns = CollectionPatterns()
-    somebody.fix_problems()
-    world.sync_until_quiet(allow_deletes=True)
-    world.assert_at_rest()
-    kept = {word for _, _, _, words in world.on_disk() for word in words}
-    kept.update(*(words_in(content) for content in world.conflict_copies()))
-    assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
-    return world.on_disk()
+    return somebody.bring_to_rest()
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda flavour: flavour.name)

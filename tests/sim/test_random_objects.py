@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.sim.object_chance import Somebody
-from tests.sim.objects import FLAVOURS, Flavour, ObjectWorld, Shown, words_in
+from tests.sim.objects import FLAVOURS, Flavour, ObjectWorld
 from tests.sim.world import scratch
 
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
@@ -27,17 +27,6 @@ def play(world: ObjectWorld, seed: int) -> Somebody:
     return somebody
 
 
-def come_to_rest(world: ObjectWorld, somebody: Somebody) -> list[Shown]:
-    """Put right what only a person can, run until nothing is written, and fail if a word is lost or the sides differ."""
-    somebody.fix_problems()
-    world.sync_until_quiet(allow_deletes=True)
-    world.assert_at_rest()
-    kept = {word for _, _, _, words in world.on_disk() for word in words}
-    kept.update(*(words_in(content) for content in world.conflict_copies()))
-    assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
-    return world.on_disk()
-
-
 @pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda flavour: flavour.name)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_deaths_change_no_end(seed: int, flavour: Flavour) -> None:
@@ -47,13 +36,13 @@ def test_deaths_change_no_end(seed: int, flavour: Flavour) -> None:
         world = ObjectWorld(base, flavour)
         somebody = play(world, seed)
         steps = world.die(0).steps
-        end = come_to_rest(world, somebody)
+        end = somebody.bring_to_rest()
     deaths = [chance.randint(1, steps), chance.randint(1, steps)]
     with scratch() as base:
         world = ObjectWorld(base, flavour)
         somebody = play(world, seed)
         places = [world.die(step).trace[-1] for step in deaths]
-        assert come_to_rest(world, somebody) == end, f"another end after dying at {places}"
+        assert somebody.bring_to_rest() == end, f"another end after dying at {places}"
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda flavour: flavour.name)
@@ -67,4 +56,4 @@ def test_acts_in_the_middle_of_a_run_survive_deaths(seed: int, flavour: Flavour)
         for _ in range(4):
             slips = {chance.randint(1, 100): somebody.act for _ in range(4)}
             world.die(chance.choice((0, chance.randint(1, 120))), slips=slips)
-        come_to_rest(world, somebody)
+        somebody.bring_to_rest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tests.kit.processor_time import limited_to
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 LONGEST: Final = 5.0
 """Seconds of processor time for a file."""
@@ -20,17 +20,6 @@ class TooLongError(BaseException):
         return "takes too long"
 
 
-@contextmanager
-def limited() -> Iterator[None]:
+def limited() -> AbstractContextManager[None]:
     """Raise TooLongError in what takes more than LONGEST seconds of processor time."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        raise TooLongError
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, LONGEST)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+    return limited_to(LONGEST, TooLongError)
