@@ -5,6 +5,7 @@ Cyrus 3.6 offers Blob/get as an extension of its own, before the RFC; Cyrus 3.12
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -42,6 +43,9 @@ _UPLOADED_AT_ONCE = 1 << 20
 """Octets of the contents of one Blob/upload."""
 _MOST_ADDRESSES = 5
 """Addresses for uploads that a server may name in turn, and withdraw, before an upload fails."""
+_MOMENT = 0.5
+"""Seconds until an upload is sent to the same address again that had nothing there: Cyrus 3.6 answers one of the first two uploads
+of a user so, where two clients send them at the same time, while it makes the folder for them."""
 
 _AS_BASE64 = ("data:asBase64",)
 _AS_EITHER = ("data", "digest:sha")
@@ -128,14 +132,17 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
             raise ServerError(f"The server kept {uploaded.size} of {size} octets of an upload.")
         return uploaded
 
-    asked = ""
+    asked, is_again = "", False
     for _ in range(_MOST_ADDRESSES):
         session = await client.session()
         if size > session.limits.max_size_upload:
             raise RequestError.too_large("maxSizeUpload", size, session.limits.max_size_upload)
         url = _usable(session.upload_url, "uploads", accountId=account_id)
         if url == asked:
-            break
+            if is_again:
+                break
+            is_again = True
+            await asyncio.sleep(_MOMENT)
         asked = url
         try:
             return await client.exchange.send(

@@ -90,12 +90,18 @@ async def test_an_upload_to_an_address_that_was_withdrawn_is_sent_to_the_new_one
         assert (await upload(c, "alice", CONTENT, "message/rfc822", many=many)).size == len(CONTENT)
 
 
+async def test_an_upload_to_an_address_that_has_nothing_for_a_moment_is_sent_again(peer: Peer, many: bool) -> None:
+    peer.on("/upload/alice/", Answer(404), stored)
+    async with client(peer) as c:
+        assert (await upload(c, "alice", CONTENT, "message/rfc822", many=many)).size == len(CONTENT)
+
+
 async def test_an_upload_that_is_refused_at_the_same_address_again_fails(peer: Peer, many: bool) -> None:
     peer.on("/upload/alice/", Answer(404))
     async with client(peer) as c:
         with pytest.raises(RequestError, match="nothing at /upload"):
             await upload(c, "alice", CONTENT, "message/rfc822", many=many)
-    assert len(peer.seen_at("/upload/alice/")) == 1
+    assert len(peer.seen_at("/upload/alice/")) == 2
 
 
 @pytest.mark.parametrize("as_file", [True, False])
