@@ -219,7 +219,7 @@ class Committer(Struct):
 
     def _seen_after(self, work: Work) -> Record:
         """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""
-        after, kept = work.record, self.withdrawn.keys
+        after = work.record
         for side, order, receipt in work.done:
             match receipt:
                 case Filed(version=version, digest=digest):
@@ -229,7 +229,7 @@ class Committer(Struct):
                     after = self._after_creation(after.with_side(side, receipt.version), receipt)
                     self.report.to_server.add(order.verb)
                 case Done(version=version):
-                    after = after.with_side(side, self.withdrawn.completed(version, work.record.of(side), kept))
+                    after = after.with_side(side, self.withdrawn.completed(version, work.record.of(side), self.withdrawn.keys))
                     if order.verb is Verb.UPDATE and order.added_homes and after.ref:
                         self._made.append(after.ref)  # James lists it as created then, even where it is destroyed since
                     self.report.to_server.add(order.verb)
