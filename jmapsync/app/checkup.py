@@ -108,7 +108,7 @@ async def check_account(account: AccountConfig) -> Checkup:
     for kind, config in account.kinds.items():
         found.disks[kind] = peculiarities_at(config.path)
         if paths := withdrawn_in(account, kind):
-            found.fail(message_of(KINDS[kind].containers.kind, paths, account.name), ExitCode.SUSPENDED)
+            found.fail(message_of(KINDS[kind], paths, account.name), ExitCode.SUSPENDED)
     try:
         credential = await credential_for(account)
         if isinstance(credential, OAuthCredential) and (uncovered := credential.uncovered(account.kinds)):

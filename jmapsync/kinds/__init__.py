@@ -17,6 +17,7 @@ from jmapsync.planner.model import Rules, Side
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_NOUNS = {"addressbook": "address book", "tasklist": "task list"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 Needed = tuple[frozenset[str], ...]
 """The rights that an operation in a container needs: one of each set."""
@@ -57,6 +58,11 @@ class Kind(Struct, frozen=True):
     """A local change that the rights forbid is not sent: what was written waits, anything else is undone on disk."""
     counted: tuple[str, ...] = ()
     """What quotas for its items call them (RFC 9425, section 4.1); none: their figures keep no item from being sent."""
+
+    @property
+    def container_noun(self) -> str:
+        """Return what one container is called in messages."""
+        return _NOUNS.get(self.containers.kind, self.containers.kind)
 
     @property
     def kept(self) -> str:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Folder
 
 SHARES = "shares"
-_NOUNS = {"addressbook": "address book", "tasklist": "task list"}
 
 
 def changes_of_rights(
@@ -32,7 +31,8 @@ def changes_of_rights(
             f"you may now {rights_in_words(now - was)}" if now - was else "",
         ]
         if was != now:
-            yield f"The rights in the {_noun(kind)} {name_of(folder)} changed on the server: {'; '.join(filter(None, parts))}."
+            changes = "; ".join(filter(None, parts))
+            yield f"The rights in the {kind.container_noun} {name_of(folder)} changed on the server: {changes}."
 
 
 def changes_of_shares(
@@ -47,7 +47,7 @@ def changes_of_shares(
             continue
         now[folder.ref] = sorted(folder.shares)
         if parts := _differences(_by_name(before.get(folder.ref, folder.shares)), _by_name(folder.shares)):
-            yield f"The {_noun(kind)} {name_of(folder)} is {' and '.join(parts)}."
+            yield f"The {kind.container_noun} {name_of(folder)} is {' and '.join(parts)}."
     if now != before:
         ledger.set_note(name, json.dumps(now, sort_keys=True))
 
@@ -67,7 +67,3 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
     ended = [f"{who} ({rights})" for who, rights in sorted(before.items()) if who not in now]
     parts = (("now", added), ("no longer", ended))
     return [f"{when} shared with {'; '.join(some)}" for when, some in parts if some]
-
-
-def _noun(kind: Kind) -> str:
-    return _NOUNS.get(kind.containers.kind, kind.containers.kind)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 PAGE = 1000
 """Items read from the ledger at a time."""
 WAITS = "its folder is no longer shared with you; it stays as it is here until that is back"
-_NOUNS = {"addressbook": "address book", "tasklist": "task list"}
 
 
 class Withdrawn(Struct):
@@ -201,16 +200,15 @@ class Withdrawn(Struct):
 
     def message(self, account: str) -> str:
         """Return what to say of them."""
-        return message_of(self.kind.containers.kind, sorted(self.paths.values()), account)
+        return message_of(self.kind, sorted(self.paths.values()), account)
 
 
-def message_of(noun: str, paths: Collection[str], account: str) -> str:
+def message_of(kind: Kind, paths: Collection[str], account: str) -> str:
     """Return what to say of containers that vanished from an account; nothing of none."""
     if not paths:
         return ""
-    noun = _NOUNS.get(noun, noun)
     several = len(paths) > 1
-    named = f"The {noun}{'s' * several} {', '.join(paths)} {'are' if several else 'is'}"
+    named = f"The {kind.container_noun}{'s' * several} {', '.join(paths)} {'are' if several else 'is'}"
     return (
         f"{named} no longer in the account: withdrawn or deleted, which the server does not say. Nothing was deleted here, and"
         f" {'they go' if several else 'it goes'} on when {'they are' if several else 'it is'} back. To delete the files too:"
