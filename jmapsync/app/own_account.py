@@ -23,7 +23,7 @@ def own_account(account: AccountConfig, session: Session, capability: str) -> Ac
     """Return the account for a capability. Raises what `Session.account_for` raises."""
     if account.account_id:
         return session.account_for(capability, account.account_id)
-    for pinned in from_ledger(account, lambda ledger: _pins(account, ledger)):
+    for pinned in from_ledger(account, lambda ledger: pins_of(account, ledger)):
         if pinned not in session.accounts or session.accounts[pinned].offers(capability):
             return session.account_for(capability, pinned)
     found = session.account_for(capability)
@@ -35,7 +35,7 @@ def own_account(account: AccountConfig, session: Session, capability: str) -> Ac
     return found
 
 
-def _pins(account: AccountConfig, ledger: Summary) -> list[str]:
+def pins_of(account: AccountConfig, ledger: Summary) -> list[str]:
     """Return the ids of the accounts that are mirrored, that of mail first."""
-    found = (pin_of(ledger, kind) for kind in sorted(account.kinds, key=lambda kind: kind != "mail"))
+    found = (pin_of(ledger, kind) for kind in account.kinds)
     return [pinned for pinned in dict.fromkeys(found) if pinned]

@@ -54,7 +54,7 @@ async def refresh_seen(account: AccountConfig, client: Client, session: Session,
     Quotas that were read before the run `wrote` something there are read anew where they are due, or the run was a full one.
     """
     seen = read_seen(account.state_dir)
-    found = {name: one for name, read in _AHEAD.items() if (one := await read(account, client, session)) is not None}
+    found = {name: one for name, read in _AHEAD.items() if (one := read(account, client, session)) is not None}
     if wrote and (full or _is_due(seen, QUOTA)):
         found.pop(QUOTA, None)
     due = [name for name in _READ if name not in found and (full or client.rode_in_vain or _is_due(seen, name))]
@@ -107,10 +107,10 @@ async def _quotas(account: AccountConfig, client: Client, session: Session) -> d
         return {"quotas": [], "error": str(error)}
 
 
-async def _quotas_ahead(account: AccountConfig, client: Client, session: Session) -> dict[str, Any] | None:
+def _quotas_ahead(account: AccountConfig, client: Client, session: Session) -> dict[str, Any] | None:
     theirs = _account(account, session, QUOTA_CAPABILITY, CYRUS_QUOTA)
     try:
-        found = await quotas_ahead(client, theirs) if theirs is not None else None
+        found = quotas_ahead(client, theirs) if theirs is not None else None
     except JmapsyncError as error:
         return {"quotas": [], "error": str(error)}
     return quotas_as_seen(list(found)) if found is not None else None
@@ -127,7 +127,7 @@ async def _vacation(account: AccountConfig, client: Client, session: Session) ->
         return {"error": str(error), **_NO_VACATION}
 
 
-async def _vacation_ahead(account: AccountConfig, client: Client, session: Session) -> dict[str, Any] | None:
+def _vacation_ahead(account: AccountConfig, client: Client, session: Session) -> dict[str, Any] | None:
     theirs = _account(account, session, VACATION_CAPABILITY)
     try:
         found = vacation_ahead(client, theirs) if theirs is not None else None

@@ -14,6 +14,7 @@ from jmapsync.app.identity import identified, pin_of
 from jmapsync.app.invitations import note_first_run, unmailed_events
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
+from jmapsync.app.own_account import pins_of
 from jmapsync.app.seen_refresh import ask_ahead, refresh_seen
 from jmapsync.app.server_offer import OFFER, noted
 from jmapsync.app.shared import SharedAccount, register, title_of
@@ -175,7 +176,7 @@ class OpenAccount(Struct):
 
     def _pinned(self, session: Session) -> AccountConfig:
         """Return the account with the id of the one that is mirrored, where the server has it."""
-        pins = () if self.account.account_id else (pin_of(self.ledger, config.kind) for config in self.kinds)
+        pins = [] if self.account.account_id else pins_of(self.account, self.ledger)
         pinned = next((one for one in pins if one in session.accounts), "")
         return replace(self.account, account_id=pinned) if pinned else self.account
 

@@ -24,8 +24,6 @@ _SAMPLED_DAYS: Final = 28
 """Days that these must take for an estimate: a rule may occur every second of one day a year."""
 _FAR_TOO_MANY: Final = 4
 """How often the estimate must exceed the occurrences that are computed."""
-
-
 _LAST_YEAR: Final = 9999
 _CYCLE: Final = 400
 """Years after which the calendar repeats itself. Moved to the last ones, a rule that never occurs is searched for in few years."""

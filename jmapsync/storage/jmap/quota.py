@@ -39,7 +39,7 @@ async def ask_quotas_ahead(client: Client, account: Account) -> None:
         await caller.ride(_name(account), [_call(account)])
 
 
-async def quotas_ahead(client: Client, account: Account) -> Sequence[Quota] | None:
+def quotas_ahead(client: Client, account: Account) -> Sequence[Quota] | None:
     """Return the quotas of an account as they were read with another request of this run; None where they were not.
 
     Raises MethodError, and what `Response.get` raises.
@@ -55,7 +55,7 @@ async def quotas_for_sending(client: Client, account: Account) -> Sequence[Quota
     """
     rider = client.ridden(_name(account))
     try:
-        if rider is not None and not rider.is_used and (found := await quotas_ahead(client, account)) is not None:
+        if rider is not None and not rider.is_used and (found := quotas_ahead(client, account)) is not None:
             rider.is_used = True
             return found
         return await read_quotas(client, account)
