@@ -16,6 +16,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.formats.codec import schedules
 from tests.kit.pim import Dav, Pim
+from tests.live.khal import khal_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,27 +24,6 @@ if TYPE_CHECKING:
     from tests.live.conftest import Account
     from tests.live.cyrus import Cyrus
 
-KHAL = """\
-[calendars]
-[[calendar]]
-path = {calendar}
-color = light blue
-
-[locale]
-timeformat = %H:%M
-dateformat = %Y-%m-%d
-longdateformat = %Y-%m-%d
-datetimeformat = %Y-%m-%d %H:%M
-longdatetimeformat = %Y-%m-%d %H:%M
-local_timezone = Europe/Berlin
-default_timezone = Europe/Berlin
-
-[default]
-default_calendar = calendar
-
-[sqlite]
-path = {base}/khal.db
-"""
 KHARD = """\
 [addressbooks]
 [[book]]
@@ -119,10 +99,14 @@ def program(pim: Pim, name: str, *arguments: str, text: str = "") -> str:
     editor = base / "editor"
     [book] = (folder for folder in (base / "contacts").iterdir() if folder.is_dir())
     calendar = next(base / "calendars" / name for name in ("Calendar", "personal") if (base / "calendars" / name).is_dir())
-    places = {"book": book, "calendar": calendar, "tasks": base / "tasks"}
-    for file, config in (("khal/config", KHAL), ("khard/khard.conf", KHARD), ("todoman/config.py", TODOMAN)):
+    configs = {
+        "khal/config": khal_config(calendar, base / "khal.db", "Europe/Berlin"),
+        "khard/khard.conf": KHARD.format(book=book, editor=editor),
+        "todoman/config.py": TODOMAN.format(base=base, tasks=base / "tasks"),
+    }
+    for file, config in configs.items():
         (base / "config" / file).parent.mkdir(parents=True, exist_ok=True)
-        (base / "config" / file).write_text(config.format(base=base, editor=editor, **places))
+        (base / "config" / file).write_text(config)
     environment = {
         **os.environ,
         "HOME": str(base),

@@ -17,6 +17,7 @@ import pytest
 from tests.kit.pim import Dav, Pim, change
 from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
+from tests.live.khal import khal_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,23 +200,6 @@ def test_an_answer_reaches_the_organizer_only_with_the_key(stage: Stage) -> None
     assert "PARTSTAT=ACCEPTED" in next(line for line in unfolded(alice.pim.file("calendars", "asked")) if "bob@example.com" in line)
 
 
-KHAL = """\
-[calendars]
-[[calendar]]
-path = {folder}
-
-[locale]
-timeformat = %H:%M
-dateformat = %Y-%m-%d
-longdateformat = %Y-%m-%d
-datetimeformat = %Y-%m-%d %H:%M
-longdatetimeformat = %Y-%m-%d %H:%M
-local_timezone = Etc/UTC
-default_timezone = Etc/UTC
-
-[sqlite]
-path = {database}
-"""
 ANSWER = """\
 import sys
 from icalendar.prop import vText
@@ -237,7 +221,7 @@ collection.update(event)
 def answer_in_khal(person: Person, title: str, status: str) -> None:
     [folder] = [one for one in (person.pim.base / "calendars").iterdir() if one.is_dir()]
     config = person.pim.base / "khal.conf"
-    config.write_text(KHAL.format(folder=folder, database=person.pim.base / "khal.db"))
+    config.write_text(khal_config(folder, person.pim.base / "khal.db", "Etc/UTC"))
     subprocess.run([sys.executable, "-c", ANSWER, config, title, "bob@example.com", status], check=True)
 
 
