@@ -56,7 +56,7 @@ def resolve_intents(ledger: Ledger, kind: str, cursor: str) -> None:
 
 
 def note_made(ledger: Ledger, kind: str, refs: Iterable[str], cursor: str) -> None:
-    """Keep the ids of items just made until the server was observed beyond `cursor`, which is how far it was observed before.
+    """Keep the ids of what was just made, or seen, until the server was observed beyond `cursor`: how far it was observed before.
 
     No list of changes has to name what was made and destroyed since the state it begins at (RFC 8620, 5.2).
     """

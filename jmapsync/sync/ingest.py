@@ -16,7 +16,7 @@ from jmapsync.formats.names import seen_path
 from jmapsync.formats.objects import INSTANCES, MalformedError
 from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import Ledger, Record
-from jmapsync.ledger.intents import made
+from jmapsync.ledger.intents import made, note_made
 from jmapsync.ledger.notes import GONE
 from jmapsync.ledger.unconverted import is_wholly_unconverted
 from jmapsync.planner.model import NOTHING, Side, Version
@@ -153,6 +153,9 @@ class Ingester(Struct):
         self.context.roles.update(roles)
         taken = parents_first(self.scope.take(folders, gone, kept, whole=page.whole and not page.unread))
         known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
+        if not page.whole:  # the cursor that covers them is stored later
+            fresh = [folder.ref for folder in taken if folder.ref not in known]
+            note_made(self.ledger, kind, fresh, self.ledger.cursor(self.kind.name, Side.REMOTE))
         waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
         for folder in taken:
             self.context.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 
@@ -91,3 +92,19 @@ def test_edits_in_the_middle_of_a_run_survive(seed: int) -> None:
         assert_same_folders(world)
         assert_at_rest(world)
         assert_nothing_lost(world, player)
+
+
+def test_a_mailbox_that_is_gone_again_after_a_run_died_over_it_leaves_no_folder() -> None:
+    """No list of changes has to name what was made and destroyed since a state (RFC 8620, 5.2)."""
+    with scratch() as base:
+        world = World(base, TOLERANT)
+        world.sync_until_quiet()
+        for step in itertools.count(1):
+            world.account.create_mailbox(f"New {step}")
+            is_dead = world.die(step).dead
+            world.account.destroy_mailbox(f"New {step}")
+            world.sync_until_quiet()
+            assert_same_folders(world)
+            if not is_dead:
+                break
+        assert step > 10
