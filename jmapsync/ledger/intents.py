@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _SUCCESSOR = "successor"
 _MADE = "made "
 """Prefix of the ledger's notes of ids that the server has not listed yet; the kind follows."""
+_SEEN = "seen"
+"""Such a note of what somebody else made."""
 
 
 def announce(record: Record, kind: str, size: int, at: int) -> Intent:
@@ -56,15 +58,28 @@ def resolve_intents(ledger: Ledger, kind: str, cursor: str) -> None:
 
 
 def note_made(ledger: Ledger, kind: str, refs: Iterable[str], cursor: str) -> None:
-    """Keep the ids of what was just made, or seen, until the server was observed beyond `cursor`: how far it was observed before.
+    """Keep the ids of items just made until the server was observed beyond `cursor`, which is how far it was observed before.
 
     No list of changes has to name what was made and destroyed since the state it begins at (RFC 8620, 5.2).
     """
     ledger.set_notes_below(_name(kind), dict.fromkeys(refs, _mark(cursor)))
 
 
+def note_seen(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
+    """Keep the ids of what somebody else made until a cursor that covers it is stored: what holds of our own holds of it."""
+    ledger.set_notes_below(_name(kind), dict.fromkeys(refs, _SEEN))
+
+
+def forget_seen(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
+    """Forget ids that `note_seen` kept: the stored cursor covers them, or an observation begun later has answered for them."""
+    notes = ledger.notes_below(_name(kind)) if (gone := set(refs)) else {}
+    if any(notes.get(ref) == _SEEN for ref in gone):
+        ledger.drop_notes_below(_name(kind))
+        ledger.set_notes_below(_name(kind), {ref: how for ref, how in notes.items() if how != _SEEN or ref not in gone})
+
+
 def made(ledger: Ledger, kind: str) -> set[str]:
-    """Return the ids of items of a kind made since the state that the next list of changes begins at."""
+    """Return the ids of what was made, by anybody, since the state that the next list of changes may begin at."""
     return set(ledger.notes_below(_name(kind))) | set(json.loads(ledger.note(_MADE + kind) or "[]"))
 
 
@@ -74,7 +89,7 @@ def forget_made(ledger: Ledger, kind: str, cursor: str) -> None:
         return
     mark, notes = _mark(cursor), ledger.notes_below(_name(kind))
     ledger.drop_notes_below(_name(kind))
-    ledger.set_notes_below(_name(kind), {ref: since for ref, since in notes.items() if since == mark})
+    ledger.set_notes_below(_name(kind), {ref: since for ref, since in notes.items() if since in {mark, _SEEN}})
     ledger.set_note(_MADE + kind, "[]")
 
 

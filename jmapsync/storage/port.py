@@ -152,6 +152,8 @@ class FolderPage(Struct):
     """Ids of containers that are there and could not be read."""
     problems: list[Trouble] = []
     """What is wrong with containers: all of them are asked for again."""
+    covered: bool = True
+    """False where one of them may have been made after the state that the next cursor names."""
 
 
 class ItemPage(Struct):

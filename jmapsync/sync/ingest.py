@@ -16,7 +16,7 @@ from jmapsync.formats.names import seen_path
 from jmapsync.formats.objects import INSTANCES, MalformedError
 from jmapsync.formats.unconverted import is_file
 from jmapsync.ledger import Ledger, Record
-from jmapsync.ledger.intents import made, note_made
+from jmapsync.ledger.intents import forget_seen, made, note_seen
 from jmapsync.ledger.notes import GONE
 from jmapsync.ledger.unconverted import is_wholly_unconverted
 from jmapsync.planner.model import NOTHING, Side, Version
@@ -60,6 +60,10 @@ class Ingester(Struct):
     """Called with the key, path and server id of a local folder when they become known."""
     scope: Scope
     withdrawn: Withdrawn
+    has_advanced: bool = False
+    """Whether a cursor was stored since the observation began."""
+    _covered: set[str] = set()
+    """Containers met for the first time that the next cursor covers."""
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier runs."""
@@ -129,6 +133,9 @@ class Ingester(Struct):
     def _advance(self, cursor: str) -> None:
         if cursor:
             self.ledger.set_cursor(self.kind.name, Side.REMOTE, cursor)
+            forget_seen(self.ledger, self.kind.containers.kind, self._covered)
+            self._covered.clear()
+            self.has_advanced = True
 
     def _remote_folders(self, page: FolderPage) -> None:
         kind = self.kind.containers.kind
@@ -153,9 +160,10 @@ class Ingester(Struct):
         self.context.roles.update(roles)
         taken = parents_first(self.scope.take(folders, gone, kept, whole=page.whole and not page.unread))
         known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
-        if not page.whole:  # the cursor that covers them is stored later
-            fresh = [folder.ref for folder in taken if folder.ref not in known]
-            note_made(self.ledger, kind, fresh, self.ledger.cursor(self.kind.name, Side.REMOTE))
+        fresh = {folder.ref for folder in taken if folder.ref not in known}
+        note_seen(self.ledger, kind, fresh)
+        if page.covered:
+            self._covered |= fresh
         waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
         for folder in taken:
             self.context.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)

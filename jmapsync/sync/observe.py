@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
-from jmapsync.ledger.intents import forget_made, made, resolve_intents
+from jmapsync.ledger.intents import forget_made, forget_seen, made, resolve_intents
 from jmapsync.ledger.notes import EXAMINED
 from jmapsync.planner.model import Side
 from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
@@ -108,6 +108,7 @@ class Observer(Struct):
         Raises what a run raises: the root is not there, no network, the disk refuses.
         """
         channel, kind, scope = self.channel, self.channel.kind, self.channel.scope
+        fresh, channel.ingester.has_advanced = made(channel.ledger, kind.containers.kind), False
         self._show(f"listing {kind.name}")
         await self._observe_folders()
         pages, self._ahead = self._ahead or self._pages(full=channel.options.full and number == 0), None
@@ -121,10 +122,12 @@ class Observer(Struct):
             scope.must_scan = False
             await self._observe_folders()
         await self._ask_for_bereft()
-        if made(channel.ledger, kind.containers.kind) - seen:
+        if fresh - seen:
             # It was destroyed again, which no list of changes has to say; those who list everything name what there is.
             await self._ingest_pages(self._pages(full=True))
         forget_made(channel.ledger, kind.containers.kind, self._cursor())
+        if channel.ingester.has_advanced:
+            forget_seen(channel.ledger, kind.containers.kind, fresh)
         if number or not self._is_disk_seen:
             self._show("examining files")
             folders = None if number else self._folders()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import stat
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -222,7 +223,7 @@ class TestHooks:
             assert (first, list(home.mail.glob("INBOX/new/*"))) == (1, [])
 
     def test_that_synchronise_themselves_end(self, home: Home, server: DemoServer) -> None:
-        program = "python -c 'from jmapsync.cli import main; main()' sync"
+        program = f"{sys.executable} -c 'from jmapsync.cli import main; main()' sync"
         home.configure(more=f'{QUIET}[hooks]\nafter_sync = "echo x >> hooked; {program} && echo done >> hooked"\n')
         hooked = home.path / "hooked"
         with running(home):

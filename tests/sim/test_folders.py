@@ -108,3 +108,28 @@ def test_a_mailbox_that_is_gone_again_after_a_run_died_over_it_leaves_no_folder(
             if not is_dead:
                 break
         assert step > 10
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_mailbox_that_appears_within_a_run_and_is_gone_by_the_next_leaves_no_folder(full: bool) -> None:
+    """What was read in a newer state than the cursor names may be in no list of changes (RFC 8620, 5.2)."""
+    with scratch() as base:
+        world = World(base, TOLERANT)
+        letter = world.account.deliver(b"Subject: here\r\n\r\nHello.\r\n")
+        world.sync_until_quiet()
+        for step in itertools.count():
+
+            def make(name: str = f"New {step}") -> None:
+                world.account.create_mailbox(name)
+                world.account.copy(letter, name)
+
+            world.account.set_keyword(letter, "$flagged", present=step % 2 == 0)
+            world.server.faults.before_call.arm(make, times=1, skip=step)
+            world.sync(full=full)
+            if world.server.faults.before_call.armed:
+                break
+            world.account.move(letter, f"New {step}", "INBOX")
+            world.account.destroy_mailbox(f"New {step}")
+            world.sync_until_quiet()
+            assert_same_folders(world)
+        assert step > 3

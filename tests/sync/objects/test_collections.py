@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from jmapsync.storage.vdir.tree import Tree
 from tests.kit.object_mirror import change
-from tests.sync.objects.samples import card, event
+from tests.sync.objects.samples import WEEKLY, card, event
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
@@ -197,3 +198,27 @@ def test_address_books_that_are_made_together_list_the_names_that_are_taken_once
     assert len({name.casefold() for name in shown}) == len(shown) == 61
     assert len(listed) == 1
     fresh.sync_until_quiet()
+
+
+def test_a_collection_that_appears_within_a_run_and_is_gone_by_the_next_leaves_no_folder(
+    server: DemoServer, desk: ObjectMirror, events: Store
+) -> None:
+    """What was read in a newer state than the cursor names may be in no list of changes (RFC 8620, 5.2)."""
+    uid, ref = WEEKLY["uid"], events.by_uid(WEEKLY["uid"])["id"]
+    for step in itertools.count():
+
+        def make(name: str = f"New {step}") -> None:
+            events.create_collection(name)
+            events.move(ref, "", name)
+
+        events.edit(ref, {"title": f"Title {step}"})
+        server.faults.before_call.arm(make, times=1, skip=step)
+        desk.sync()
+        if server.faults.before_call.armed:
+            break
+        events.move(ref, f"New {step}", "")
+        events.delete_collection(f"New {step}")
+        desk.sync_until_quiet(echo=10)
+        assert [path.name for path in (desk.base / "calendars").iterdir() if path.name.startswith("New")] == []
+        assert desk.file("calendars", uid).exists()
+    assert step > 3

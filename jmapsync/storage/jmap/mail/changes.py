@@ -92,6 +92,7 @@ class MailChanges:
         if any(folder.parent and folder.parent not in known for folder in found.folders.values()):
             found = await self._reader.mailboxes.all()  # a page may list a child before its parent
             found.whole = False
+            found.states.add(page.states[MAILBOX])
         found.folders = {ref: folder for ref, folder in found.folders.items() if ref not in gone}
         mailboxes = found.page()
         mailboxes.gone = sorted(gone)

@@ -94,7 +94,7 @@ class EmailReader(Caller):
             boxes.folders |= more.folders
             boxes.unread |= more.unread
         page = boxes.page()
-        page.whole = False
+        page.whole = page.covered = False
         yield page
         self._asked |= unknown
 

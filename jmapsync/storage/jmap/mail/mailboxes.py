@@ -42,6 +42,8 @@ class Mailboxes(Struct):
     """What the server answered when it was asked for mailboxes."""
 
     state: str = ""
+    states: set[str] = set()
+    """Those that an answer was given in, and that its caller goes on from."""
     folders: dict[str, Folder] = {}
     """By id."""
     lost: set[str] = set()
@@ -60,6 +62,7 @@ class Mailboxes(Struct):
     def take(self, answer: Listed[Mailbox]) -> None:
         """Add what an answer holds."""
         self.state = self.state or answer.state
+        self.states.add(answer.state)
         self.folders |= {box.id: box.folder() for box in answer.items}
         self.flawed |= {box.id: box.flaw for box in answer.items if box.flaw}
         self.lost.update(answer.not_found)
@@ -90,6 +93,7 @@ class Mailboxes(Struct):
         return FolderPage(
             folders=list(self.folders.values()),
             whole=self.whole and not self.nameless and not self.cut,
+            covered=len(self.states) <= 1,
             unread=set(self.unread),
             problems=problems,
         )

@@ -168,7 +168,7 @@ class ObjectObserver:
             more = await reader.folders.some(sorted(rest))
             now.folders += more.folders
             now.troubles += more.troubles
-        return FolderPage(now.folders, problems=now.troubles)
+        return FolderPage(now.folders, covered=False, problems=now.troubles)
 
 
 def are_all(found: Containers) -> bool:
