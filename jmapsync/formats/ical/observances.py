@@ -287,6 +287,11 @@ def _yearly(rule: str, first: int) -> Yearly | None:
     """Return a rule that occurs once a year without end; None for other rules."""
     parts = _parts(rule)
     parts.pop("WKST", None)
+    for name, value in (("BYHOUR", first % DAY // 3600), ("BYMINUTE", first // 60 % 60), ("BYSECOND", first % 60)):
+        if parts.get(name, "").lstrip("0") == (str(value) if value else "") and name in parts:
+            del parts[name]  # Lotus Notes repeats the time of DTSTART
+    if parts.get("BYDAY") in _DAYS and "BYMONTHDAY" not in parts and (place := parts.pop("BYSETPOS", "")):
+        parts["BYDAY"] = place + parts["BYDAY"]
     known = {"FREQ", "BYMONTH", "BYDAY", "BYMONTHDAY", "INTERVAL"}
     if parts.get("FREQ") != "YEARLY" or parts.get("INTERVAL", "1") != "1" or not parts.keys() <= known:
         return None

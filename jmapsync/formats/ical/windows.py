@@ -2,16 +2,25 @@
 
 Keys come from CLDR's windowsZones (territory 001), as packaged by tzlocal. CLDR has no display names: those below are the English
 ones of Windows and Exchange, with the key of each. The offset that a display name begins with is that of standard time, in the
-rules of its own year, so it identifies nothing by itself.
+rules of its own year, so it identifies nothing by itself. Names in other languages are found by the cities that they share with the
+English ones.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from datetime import datetime, timedelta
 from functools import lru_cache
+from html import unescape
 from typing import Final
+from zoneinfo import ZoneInfo
 
-_PREFIX = re.compile(r"\s*\(?(?:UTC|GMT)\s*(?:[+-]\s*\d\d?(?:[:.]?\d\d)?)?\)\s*(?=\S)", re.IGNORECASE)
+_PREFIX = re.compile(r"\s*\(?(?:UTC|GMT)\s*(?:([+-])\s*(\d\d?)(?:[:.]?(\d\d))?)?\)\s*(?=\S)", re.IGNORECASE)
+_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
+_VARIANT = re.compile(r" \d$")
+"""What Outlook adds to the name of a zone with other rules than the first of that name."""
+_LISTED = re.compile(r"\s*[,;/]\s*")
 _NOISE = re.compile(r"[^\w()+-]+")
 _SEASON = re.compile(r"\b(?:daylight|summer) (?=time\b)")
 _OTHER_KEYS: Final = {
@@ -189,10 +198,46 @@ Line Islands Standard Time|Kiritimati Island
 
 def zone_of_windows(name: str) -> str | None:
     """Return the IANA zone of a Windows key or display name, with or without its offset; None for other names."""
+    known, name = _known(), unescape(name).translate(_DASHES)
+    prefix = _PREFIX.match(name)
+    rest = name if prefix is None else name[prefix.end() :]
+    plain, bare = _folded(name), _folded(rest)
+    tries = (  # Lotus Notes leaves out the words of the fourth
+        *(plain, _SEASON.sub("standard ", plain), bare, f"{plain} standard time"),
+        _VARIANT.sub("", plain),
+    )
+    found = next((known[each] for each in tries if each in known), None)
+    return found if found is not None or prefix is None else _zone_of_cities(rest, prefix)
+
+
+def _zone_of_cities(listed: str, prefix: re.Match[str]) -> str | None:
+    """Return the zone of a list of cities in any language: that of all whose names are the English ones, if it is one zone.
+
+    The offset before them must be the standard one of that zone in some year since 1995: there is a London in Ontario too.
+    """
+    cities, standard = _cities(), timedelta(hours=int(prefix[2] or 0), minutes=int(prefix[3] or 0))
+    zones = [cities[city] for part in _LISTED.split(listed) if (city := _folded(part)) in cities]
+    common = list(set.intersection(*map(set, zones))) if zones else []
+    if len(common) != 1:
+        return None
+    zone = ZoneInfo(common[0])
+    offsets = {
+        min(datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in (1, 7)) for year in range(1995, 2031)
+    }
+    return common[0] if (-standard if prefix[1] == "-" else standard) in offsets else None
+
+
+@lru_cache(maxsize=1)
+def _cities() -> dict[str, set[str]]:
+    """Return the cities in display names, each with the zones of the lists that it is in."""
     known = _known()
-    plain, bare = _folded(name), _folded(_PREFIX.sub("", name, count=1))
-    tries = (plain, _SEASON.sub("standard ", plain), bare, f"{plain} standard time")  # the last one is what Lotus Notes leaves out
-    return next((known[each] for each in tries if each in known), None)
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for line in _NAMES.strip().splitlines():
+        for name in line.split("|")[1:]:
+            if "time" not in name.casefold() and (zone := known.get(_folded(name))) is not None:
+                for city in _LISTED.split(name):
+                    found[_folded(city)].add(zone)
+    return dict(found)
 
 
 def windows_zones() -> frozenset[str]:

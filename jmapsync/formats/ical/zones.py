@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final, TypeGuard
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from jmapsync.formats.ical.fields import at, shown
 from jmapsync.formats.ical.observances import rules_of
@@ -30,7 +30,12 @@ _OFFSETS: Final = {
     "-0930": "Pacific/Marquesas",
 }
 """Zones for offsets that are not whole hours: those that have had no other since 1986."""
-_LETTERS = re.compile(r"[a-z]+")
+_AREAS: Final = frozenset(
+    {
+        *("africa", "america", "antarctica", "arctic", "asia", "atlantic", "australia", "etc", "europe", "indian", "pacific"),
+        *("brazil", "canada", "chile", "mexico", "us"),
+    }
+)
 _OWN: Final = "BEGIN:VTIMEZONE\n"
 NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
 
@@ -71,8 +76,15 @@ def zone_of_plain_name(tzid: str) -> str | None:
         tail = "/".join(parts[-count:])
         if len(parts) > count and (count > 1 or len(parts) == 2) and zone_info(tail) is not None:  # noqa: PLR2004
             return tail
-    cased = _LETTERS.sub(lambda word: word[0].capitalize(), tzid.casefold()) if "/" in tzid else tzid.upper()
+    area = tzid.partition("/")[0].casefold()
+    cased = tzid.upper() if area == tzid.casefold() else _cased().get(tzid.casefold(), "") if area in _AREAS else ""
     return cased if zone_info(cased) is not None else None
+
+
+@lru_cache(maxsize=1)
+def _cased() -> dict[str, str]:
+    """Return the names of the database by their small letters; listing them costs 50 ms."""
+    return {name.casefold(): name for name in available_timezones()}
 
 
 @lru_cache(maxsize=1024)

@@ -256,10 +256,31 @@ class TestNamesWithoutAVtimezone:
             ("(GMT-11:00) Midway Island, Samoa", "Etc/GMT+11"),
             ("Central European", "Europe/Warsaw"),
             ("tzone://Microsoft/Utc", "Etc/UTC"),
+            ("(UTC\u221205:00) Eastern Time (US &amp; Canada)", "America/New_York"),
+            ("W. Europe Standard Time 1", "Europe/Berlin"),
+            ("Mexico Standard Time 2", "America/Chihuahua"),
         ],
     )
     def test_display_names_of_every_generation_are_known(self, name: str, expected: str) -> None:
         assert one(f'DTSTART;TZID="{name}":20241228T133000')["timeZone"] == expected
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("(UTC+01:00) Amsterdam, Berlin, Bern, Rom, Stockholm, Wien", "Europe/Berlin"),
+            ("(UTC+01:00) Bruxelles, Copenhague, Madrid, Paris", "Europe/Paris"),
+            ("(UTC) Dublin, Edimbourg, Lisbonne, Londres", "Europe/London"),
+            ("(UTC+02:00) Helsinki, Kiew, Riga, Sofia, Tallinn, Wilna", "Europe/Kiev"),
+            ("(UTC-06:00) Guadalajara, Ciudad de M\u00e9xico, Monterrey", "America/Mexico_City"),
+            ("(UTC+02:00) Harare, Pret\u00f3ria", "Africa/Johannesburg"),
+            ("(UTC-05:00) London, Ontario", None),
+            ("(UTC+01:00) Berlin, Moscow", None),
+            ("(UTC+03:00) Magadan, Elsewhere", None),
+            ("Madrid, Elsewhere", None),
+        ],
+    )
+    def test_a_display_name_in_another_language_is_found_by_its_cities(self, name: str, expected: str | None) -> None:
+        assert zone_of_windows(name) == expected
 
     def test_every_windows_key_has_a_display_name_and_other_data_of_cldr_has_no_more_keys(self) -> None:
         named = {line.partition("|")[0] for line in _NAMES.strip().splitlines()}
@@ -287,6 +308,10 @@ class TestNamesWithoutAVtimezone:
         [
             ("europe/berlin", "Europe/Berlin"),
             ("AMERICA/NEW_YORK", "America/New_York"),
+            ("us/mountain", "US/Mountain"),
+            ("US/EASTERN", "US/Eastern"),
+            ("AFRICA/DAR_ES_SALAAM", "Africa/Dar_es_Salaam"),
+            ("ETC/GMT+5", "Etc/GMT+5"),
             ("utc", "UTC"),
             ("GMT+0530", "Asia/Kolkata"),
             ("(UTC-09:30)", "Pacific/Marquesas"),
@@ -541,6 +566,7 @@ def test_an_override_in_a_zone_that_only_the_file_defines_keeps_its_tzid(start: 
 
 
 class TestFormsOfOtherPrograms:
+    LIKE_BERLIN = zone("Mine", "+0100", "+0200", EUROPE)
     ENDS = (("00010101T000000", "+0307"), ("00010102T120000", "-0907"), ("99991231T235959", "+0307"))
 
     def test_a_date_as_the_end_of_a_rule_includes_its_day(self) -> None:
@@ -552,6 +578,23 @@ class TestFormsOfOtherPrograms:
         assert found is not None
         assert found.rules.end == int(datetime(2006, 10, 29, 6, tzinfo=UTC).timestamp())
         assert instant(one("DTSTART;TZID=Mine:20060701T120000", zones=until)) == "2006-07-01T16:00Z"
+
+    @pytest.mark.parametrize(
+        ("autumn", "spring"),
+        [
+            ("BYMINUTE=0;BYHOUR=3;BYDAY=-1SU;BYMONTH=10", "BYMINUTE=00;BYHOUR=02;BYSECOND=0;BYDAY=-1SU;BYMONTH=3"),  # Lotus Notes
+            ("BYDAY=SU;BYSETPOS=-1;BYMONTH=10", "BYDAY=SU;BYMONTH=3;BYSETPOS=-1;WKST=MO"),
+        ],
+    )
+    def test_yearly_rules_of_other_forms_go_on_after_the_years_of_the_database(self, autumn: str, spring: str) -> None:
+        rules = list(zip(EUROPE, (autumn, spring), strict=True))
+        lines = [
+            next((f"RRULE:FREQ=YEARLY;{new}" for old, new in rules if line == f"RRULE:{old}"), line) for line in self.LIKE_BERLIN
+        ]
+        for year in (1999, 2026, 2038, 2055):
+            item = one(f"DTSTART;TZID=Mine:{year}0701T120000", "RRULE:FREQ=WEEKLY;COUNT=60", zones=lines)
+            assert (item["timeZone"], instant(item)) == ("Europe/Berlin", f"{year}-07-01T10:00Z")
+            assert "recurrenceOverrides" not in item
 
     @pytest.mark.parametrize("written", ["+03:07", "0307", "+307"])
     def test_offsets_are_read_in_every_form(self, written: str) -> None:
