@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.live.screen import Screen
-
-SECONDS = 60
-"""How long one answer of the program may take on a busy machine."""
 
 
 def answer_all(screen: Screen, password: str, *, note: Callable[[str], None] = lambda _: None) -> None:
@@ -28,15 +24,6 @@ def answer_all(screen: Screen, password: str, *, note: Callable[[str], None] = l
         ("Write it?", ["Enter"]),
         ("Synchronize now?", ["Enter"]),
     ):
-        wait_for(screen, question)
+        screen.wait_for_wrapped(question)
         screen.keys(*keys)
         note(question)
-
-
-def wait_for(screen: Screen, text: str) -> None:
-    """Wait for a text, however the terminal wraps its lines."""
-    until = time.monotonic() + SECONDS
-    wanted = "".join(text.split())
-    while wanted not in "".join(screen.text().split()):
-        assert time.monotonic() < until, f"{text!r} never came; the screen:\n{screen.text()}"
-        time.sleep(0.05)

@@ -16,7 +16,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.live.imap import Draft
-from tests.live.interview import SECONDS, answer_all, wait_for
+from tests.live.interview import answer_all
 from tests.live.screen import on_screen
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class Newcomer:
         assert "jmapsync init alice@example.com" in README
         with on_screen(self.command("jmapsync", "init", url, "--user", user), {}, columns=80, lines=50) as screen:
             answer_all(screen, password, note=lambda question: self.note(f"jmapsync init: {question}"))
-            wait_for(screen, "Keep it synchronized by a systemd service?")
+            screen.wait_for_wrapped("Keep it synchronized by a systemd service?")
             screen.keys("Enter")
-            screen.wait_for_end(SECONDS)
+            screen.wait_for_end()
         self.note("jmapsync init: mail is here, the service runs")
         written = (self.user.home / ".config/jmapsync/config.toml").read_text()
         assert "keyring = true" in written
@@ -79,7 +79,7 @@ class Newcomer:
 
     def read(self, inbox: Path, subject: str) -> None:
         with on_screen(self.command("mutt", "-f", str(inbox)), {}) as screen:
-            wait_for(screen, subject)
+            screen.wait_for_wrapped(subject)
             self.note(f"mutt shows {subject!r}")
             screen.keys("x")
 
@@ -92,7 +92,7 @@ def newcomer(user: Userspace, report: Callable[[str], None]) -> Newcomer:
 def test_on_the_embedded_server(newcomer: Newcomer) -> None:
     newcomer.install("demo,keyring")
     with on_screen(newcomer.command("jmapsync", "demo", f"{newcomer.user.home}/demo"), {}) as screen:
-        wait_for(screen, "Changes on the server:")
+        screen.wait_for_wrapped("Changes on the server:")
         newcomer.note("jmapsync demo: the server runs")
         config = tomllib.loads((newcomer.user.home / "demo/config.toml").read_text())
         inbox = newcomer.set_up(config["accounts"]["demo"]["url"], "demo", "demo")

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+PATIENCE = 90.0
+"""Seconds that a program may take to show something, much more than it needs: the machine may be busy or stand still."""
 
 
 @dataclass
@@ -26,31 +29,41 @@ class Screen:
         return subprocess.run(["tmux", "-L", self.session, command, *arguments], check=True, capture_output=True, text=True).stdout
 
     def keys(self, *keys: str) -> None:
-        """Press keys, by tmux' names, or type texts."""
-        for key in keys:
-            self.tmux("send-keys", key)
-            time.sleep(0.25)
+        """Press keys, by tmux' names, or type texts. Wait for what the screen shows then before pressing more."""
+        self.tmux("send-keys", *keys)
 
     def text(self) -> str:
         return self.tmux("capture-pane", "-p")
 
-    def wait_for(self, text: str, seconds: float = 10) -> None:
-        until = time.monotonic() + seconds
-        while text not in self.text():
-            assert time.monotonic() < until, f"{text!r} never came; the screen:\n{self.text()}"
-            time.sleep(0.05)
+    def coloured(self) -> str:
+        """Return the text with the sequences that colour it."""
+        return self.tmux("capture-pane", "-e", "-p")
 
-    def wait_for_line(self, pattern: str, seconds: float = 10) -> None:
+    def wait_for(self, text: str) -> None:
+        self._wait_until(lambda: text in self.text(), f"{text!r} never came")
+
+    def wait_for_line(self, pattern: str) -> None:
         """Wait until a line matches from its beginning."""
-        until = time.monotonic() + seconds
-        while re.search(rf"(?m)^{pattern}", self.text()) is None:
-            assert time.monotonic() < until, f"{pattern!r} never came; the screen:\n{self.text()}"
-            time.sleep(0.05)
+        self._wait_until(lambda: re.search(rf"(?m)^{pattern}", self.text()) is not None, f"{pattern!r} never came")
 
-    def wait_for_end(self, seconds: float = 10) -> None:
-        until = time.monotonic() + seconds
-        while subprocess.run(["tmux", "-L", self.session, "has-session"], check=False, capture_output=True).returncode == 0:
-            assert time.monotonic() < until, f"the program did not end; the screen:\n{self.text()}"
+    def wait_for_wrapped(self, text: str) -> None:
+        """Wait for a text, however the terminal wraps its lines."""
+        wanted = "".join(text.split())
+        self._wait_until(lambda: wanted in "".join(self.text().split()), f"{text!r} never came")
+
+    def wait_for_gone(self, text: str) -> None:
+        self._wait_until(lambda: text not in self.text(), f"{text!r} stayed")
+
+    def wait_for_end(self) -> None:
+        self._wait_until(self._ended, "the program did not end")
+
+    def _ended(self) -> bool:
+        return subprocess.run(["tmux", "-L", self.session, "has-session"], check=False, capture_output=True).returncode != 0
+
+    def _wait_until(self, true: Callable[[], bool], problem: str) -> None:
+        until = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < until, f"{problem}; the screen:\n{self.text()}"
             time.sleep(0.05)
 
 

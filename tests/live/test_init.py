@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.imap import Draft
-from tests.live.interview import SECONDS, answer_all, wait_for
+from tests.live.interview import answer_all
 from tests.live.screen import on_screen
+from tests.live.service import until
 
 if TYPE_CHECKING:
     from tests.live.conftest import Account
@@ -37,9 +37,9 @@ def test_a_newcomer_on_a_narrow_terminal_reads_mail_and_the_service_brings_more(
     command = user.entering("jmapsync", "init", account.url, "--user", account.user, TERM="screen")
     with on_screen(command, {}, columns=40, lines=50) as screen:
         answer_all(screen, account.password)
-        wait_for(screen, "Keep it synchronized by a systemd service?")
+        screen.wait_for_wrapped("Keep it synchronized by a systemd service?")
         screen.keys("Enter")
-        screen.wait_for_end(SECONDS)
+        screen.wait_for_end()
     config = user.home / ".config/jmapsync/config.toml"
     assert config.stat().st_mode & 0o777 == 0o600
     assert account.password not in config.read_text()
@@ -50,11 +50,8 @@ def test_a_newcomer_on_a_narrow_terminal_reads_mail_and_the_service_brings_more(
     [inbox] = (user.home / "Mail").glob("*/INBOX")
     assert user.systemctl("is-active", "jmapsync.service") == "active"
     account.imap.append("INBOX", [letter("the second letter")])
-    until = time.monotonic() + SECONDS
-    while len([*inbox.glob("new/*"), *inbox.glob("cur/*")]) < 2:
-        assert time.monotonic() < until, user.journal("jmapsync.service")
-        time.sleep(0.1)
+    until(lambda: len([*inbox.glob("new/*"), *inbox.glob("cur/*")]) == 2)
     with on_screen(user.entering("mutt", "-f", str(inbox), TERM="screen"), {}) as screen:
-        wait_for(screen, "the first letter")
-        wait_for(screen, "the second letter")
+        screen.wait_for_wrapped("the first letter")
+        screen.wait_for_wrapped("the second letter")
         screen.keys("x")

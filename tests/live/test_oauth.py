@@ -81,13 +81,13 @@ def test_a_client_of_the_configuration_signs_in(tmp_path: Path) -> None:
 def test_a_code_is_typed_on_another_device(device: Setting) -> None:
     """In a terminal without a display the code is chosen without being asked for."""
     with Watch() as watch, on_screen([*PROGRAM, "login", "home"], device.environment) as screen:
-        screen.wait_for("enter this code:", 60)
+        screen.wait_for("enter this code:")
         text = screen.text().replace("\n", " ")
         code = re.search(r"enter this code: *([A-Z]{4}-[A-Z]{4})", text)
         assert code is not None, text
         _, page = browse(f"{device.authority.issuer}/device?user_code={code[1]}")
         assert "success" in page.lower()
-        screen.wait_for_end(60)
+        screen.wait_for_end()
     assert "place" in device.stored.read_text()
     assert device.run("sync")[0] == 0
     assert not device.secrets_in(*watch.seen)
@@ -116,13 +116,13 @@ def test_an_address_is_pasted_from_a_browser_elsewhere(rotating: Setting) -> Non
     """Over ssh, at a server without codes."""
     environment = rotating.environment | {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
     with on_screen(["/bin/sh", "-c", f"{' '.join(PROGRAM)} login home; /bin/sleep 100"], environment) as screen:
-        screen.wait_for("paste here", 60)
+        screen.wait_for("paste here")
         url = re.search(r"http://127\.0\.0\.1:\d+/auth\S+", screen.text().replace("\n", ""))
         assert url is not None, screen.text()
         address, _ = browse(url[0].removesuffix("If"), last="/callback?")
         assert "/callback?" in address
         screen.keys(address, "Enter")
-        screen.wait_for("signed in to", 60)
+        screen.wait_for("signed in to")
     assert rotating.run("sync")[0] == 0
 
 
@@ -130,9 +130,9 @@ def test_a_token_is_typed_without_echo(rotating: Setting) -> None:
     config = rotating.home / ".config/jmapsync/config.toml"
     config.write_text(config.read_text().replace('"oauth"', '"bearer"\nkeyring = true'))
     with on_screen(["/bin/sh", "-c", f"{' '.join(PROGRAM)} login home; /bin/sleep 100"], rotating.environment) as screen:
-        screen.wait_for("API token for", 60)
+        screen.wait_for("API token for")
         screen.keys("demo-token", "Enter")
-        screen.wait_for("signed in", 60)
+        screen.wait_for("signed in")
         assert "demo-token" not in screen.text()
         assert "which only you can read" in screen.text().replace("\n", " ")
     assert rotating.run("sync")[0] == 0

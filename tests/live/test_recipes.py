@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live import mutt
 from tests.live.home_folder import HomeFolder, shown
 from tests.live.imap import Draft
 from tests.live.screen import on_screen
+from tests.live.service import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.live.conftest import Account
     from tests.live.cyrus import Cyrus
+    from tests.live.screen import Screen
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -32,10 +34,11 @@ def make_desk(account: Account, tmp_path: Path) -> Callable[..., HomeFolder]:
 
     def make(more: str = "", *, mail: str = "") -> HomeFolder:
         letters = [
-            f"From: a@example.com\r\nSubject: letter {number}\r\nMessage-ID: <{number}@x>\r\n\r\nBody {number}.\r\n".encode()
+            f"From: a@example.com\r\nDate: 14 Nov 2023 22:13:{20 + number} +0000\r\n"
+            f"Subject: letter {number}\r\nMessage-ID: <{number}@x>\r\n\r\nBody {number}.\r\n"
             for number in range(4)
         ]
-        account.imap.append("INBOX", [Draft(one, received=1_700_000_000 + number) for number, one in enumerate(letters)])
+        account.imap.append("INBOX", [Draft(one.encode(), received=1_700_000_000 + n) for n, one in enumerate(letters)])
         return HomeFolder.set_up(tmp_path / "alice", account, mail=mail, more=more)
 
     return make
@@ -50,28 +53,29 @@ def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(
     lines = shown("mutt and NeoMutt", "muttrc")
     if program == "neomutt":
         lines = lines.replace('source "jmapsync mailboxes|"', 'source "jmapsync mailboxes --named|"')
-    rc = desk.write(".muttrc", f"{lines}set confirmappend = no\nset sort = date-received\nset arrow_cursor = yes\n")
+    rc = desk.write(".muttrc", f"{lines}set confirmappend = no\nset sort = date-sent\nset arrow_cursor = yes\n")
     with on_screen([program, "-F", str(rc)], desk.environment) as screen:
-        screen.wait_for("letter 3")
-        screen.keys("2", "Enter")
-        screen.wait_for_line(r"-> +2 ")
-        screen.keys("F")
-        screen.wait_for("! Jan")
-        screen.keys("3", "Enter")
-        screen.wait_for_line(r"-> +3 ")
-        screen.keys("s", "C-u", "=Archive", "Enter")
+        screen.wait_for_line("-> +1 ")
+        mutt.flag(screen, 2)
+        mutt.move(screen, 3, "=Archive")
         desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["\\Flagged"])
         screen.keys("S")
-        screen.wait_for("Press any key", 90)
+        screen.wait_for("Press any key")
         assert desk.on_server()["Archive"] == {"letter 2": ("", NOBODY)}
         screen.keys("Enter")
-        until = time.monotonic() + 10
-        while screen.text().count("! Jan") != 2:  # the one marked here and the one marked there
-            assert time.monotonic() < until, screen.text()
-            time.sleep(0.1)
+        screen.wait_for_line(r"(->)? +1 ..!")  # marked on the server
+        screen.wait_for_line(r"(->)? +2 ..!")  # marked here
         screen.keys("q")
         screen.wait_for_end()
     assert desk.on_server()["INBOX"] == {"letter 0": ("F", NOBODY), "letter 1": ("F", NOBODY), "letter 3": ("", NOBODY)}
+
+
+def _command_of_aerc(screen: Screen, text: str) -> None:
+    screen.keys(":")
+    screen.wait_for_line(":")
+    screen.keys(text)
+    screen.wait_for_line(f":{text}")
+    screen.keys("Enter")
 
 
 @pytest.mark.parametrize("layout", ["nested", "maildir++"])
@@ -82,20 +86,23 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, 
     if layout == "maildir++":
         lines = lines.replace("maildir://", "maildirpp://")
     desk.write(".config/aerc/accounts.conf", lines)
+    desk.write(".config/aerc/aerc.conf", "[ui]\nsort = date\n")
     with on_screen(["aerc"], desk.environment) as screen:
-        screen.wait_for("letter 3", 90)
-        assert "Archive" in screen.text()
-        screen.keys(":", "search letter 1", "Enter")
-        screen.keys(":", "flag", "Enter", ":", "search letter 2", "Enter", ":", "move Archive", "Enter")
-        screen.keys(":", "check-mail", "Enter")
-        until = time.monotonic() + 20
-        while "Archive" not in desk.on_server():
-            assert time.monotonic() < until, f"{desk.on_server()}\n{screen.text()}"
-            time.sleep(0.2)
+        screen.wait_for("letter 3")
+        screen.wait_for("Archive")
+        _command_of_aerc(screen, "select 1")
+        _command_of_aerc(screen, "flag")
+        screen.wait_for("! letter 1")
+        _command_of_aerc(screen, "select 2")
+        _command_of_aerc(screen, "move Archive")
+        screen.wait_for("Messages moved to Archive")
+        _command_of_aerc(screen, "check-mail")
+        until(lambda: "Archive" in desk.on_server())
+        screen.wait_for_gone("Checking for new mail")  # one that is asked for meanwhile is not begun
         desk.account.imap.append("INBOX", [Draft(b"From: a@example.com\r\nSubject: fresh\r\n\r\nNew.\r\n")])
-        screen.keys(":", "check-mail", "Enter")
-        screen.wait_for("fresh", 90)
-        screen.keys(":", "quit", "Enter")
+        _command_of_aerc(screen, "check-mail")
+        screen.wait_for("fresh")
+        _command_of_aerc(screen, "quit")
         screen.wait_for_end()
     desk.run("jmapsync", "-q", "sync")
     there = desk.on_server()

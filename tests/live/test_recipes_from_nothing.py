@@ -186,7 +186,7 @@ def _follow(home: Home, server: DemoServer, config: str, steps: str) -> None:
     for command in commands:
         home.run("sh", "-c", command)
     with on_screen(["sh", "-c", "cd; exec mutt"], home.environment, columns=80) as screen:
-        screen.wait_for("Welcome", 60)
+        screen.wait_for("Welcome")
         screen.keys("q")
 
 
