@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jmapsync.app.identity import check_pin, pin_of
 from jmapsync.app.ledger_check import ledger_error
-from jmapsync.app.mailbox_list import paths_of, read_mailboxes
+from jmapsync.app.mailbox_list import incomplete, paths_of, read_mailboxes
 from jmapsync.app.own_account import own_account
 from jmapsync.app.seen import quota_texts, unread_of, vacation_text
 from jmapsync.app.seen_refresh import read_now
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, MailConfig
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
+    from jmapsync.kinds import Kind
     from jmapsync.storage.jmap.identities import Identity
 
 CAPABILITIES = {
@@ -92,6 +93,11 @@ class Checkup(Struct):
     """All accounts of the session, with the rights in each."""
     problems: list[str] = []
     exit_code: ExitCode = ExitCode.IN_SYNC
+
+    def note_cut(self, kind: Kind, cut: str) -> None:
+        """Record that a list of containers, or of scripts, may lack some; `cut` says why, or is empty."""
+        if cut:
+            self.fail(incomplete(kind, cut), ExitCode.QUARANTINED)
 
     def fail(self, message: str, code: ExitCode) -> None:
         """Record what prevents a sync."""
@@ -182,8 +188,9 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
         found.account_id = theirs.id
         if theirs.is_read_only:
             found.problems.append(f"The account {theirs.id} is read-only; local changes cannot be sent.")
-        raw = await read_mailboxes(client, theirs)
-        found.mailboxes = arrange(raw, account.mail)
+        mailboxes = await read_mailboxes(client, theirs)
+        found.mailboxes = arrange(mailboxes.raw, account.mail)
+        found.note_cut(MAIL, mailboxes.cut)
     elif kind == SIEVE.name:
         found.account_id = found.account_id or theirs.id
         await _check_scripts(found, account, client, session, theirs)
@@ -201,8 +208,9 @@ async def _check_collections(found: Checkup, config: KindConfig, client: Client,
     patterns = patterns_of(config)
     every = await collections(client, theirs, dialect_for(config.kind, session, theirs))
     found.collections[config.kind] = [
-        one.label() if patterns.covers(one.name, hidden=bool(one.unshown)) else one.label("not mirrored") for one in every
+        one.label() if patterns.covers(one.name, hidden=bool(one.unshown)) else one.label("not mirrored") for one in every.items
     ]
+    found.note_cut(KINDS[config.kind], every.cut)
     found.left_out[config.kind] = unwanted_in(config.path, patterns)
 
 
@@ -210,11 +218,13 @@ async def _check_scripts(found: Checkup, account: AccountConfig, client: Client,
     """List the scripts, and say which the server does not accept and which file into mailboxes that it does not have."""
     from jmapsync.app.script_check import doubts, listed  # noqa: PLC0415  # few use it
 
-    found.collections[SIEVE.name] = await listed(client, theirs)
+    found.collections[SIEVE.name], cut = await listed(client, theirs)
+    found.note_cut(SIEVE, cut)
     boxes: dict[str, str] | None = None
     with suppress(UnsupportedError):
-        raw = await read_mailboxes(client, require(MAIL.name, account, session))
-        boxes = {one["id"]: path for one, path in zip(raw, paths_of(raw), strict=True)}
+        mailboxes = await read_mailboxes(client, require(MAIL.name, account, session))
+        if not mailboxes.cut:  # one that was not listed may exist
+            boxes = {one["id"]: path for one, path in zip(mailboxes.raw, paths_of(mailboxes.raw), strict=True)}
     found.problems += await doubts(client, theirs, account.kinds[SIEVE.name].path, boxes)
 
 

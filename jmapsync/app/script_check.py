@@ -29,16 +29,17 @@ MOST_SHOWN = 20
 """Warnings of one script."""
 
 
-async def listed(client: Client, theirs: Account) -> list[str]:
-    """Return the names of the scripts of the server, the active one marked."""
-    found = await Scripts(client, theirs).all()
-    return sorted(f"{one.label} (active)" if one.is_active else one.label for one in found.items)
+async def listed(client: Client, theirs: Account) -> tuple[list[str], str]:
+    """Return the names of the scripts of the server, the active one marked, and why some may be missing, or nothing."""
+    scripts = Scripts(client, theirs)
+    found = await scripts.all()
+    return sorted(f"{one.label} (active)" if one.is_active else one.label for one in found.items), scripts.doubt
 
 
 async def doubts(client: Client, theirs: Account, root: Path, boxes: Paths | None) -> list[str]:
     """Return what is wrong with the scripts here and on the server, one sentence each; nothing is changed there.
 
-    `boxes` is None where the server offers no mail: then nothing is known of mailboxes.
+    `boxes` is None where the server offers no mail, or does not list all of it: then mailboxes are not judged.
     """
     scripts = Scripts(client, theirs)
     found = await scripts.all()

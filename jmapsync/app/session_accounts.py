@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.app.mailbox_list import paths_of, read_mailboxes
+from jmapsync.app.mailbox_list import incomplete, paths_of, read_mailboxes
 from jmapsync.app.sides import require
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.failures import MethodError
@@ -68,7 +68,9 @@ async def _account(account: AccountConfig, theirs: Account, client: Client, sess
     for kind in KINDS.values():
         try:
             require(kind.name, replace(account, account_id=theirs.id), session)
-            found.kinds[kind.name] = await _access(kind.name, theirs, client, session)
+            found.kinds[kind.name], cut = await _access(kind.name, theirs, client, session)
+            if cut:
+                found.problems.append(incomplete(kind, cut))
         except UnsupportedError:
             continue
         except JmapsyncError as error:
@@ -78,16 +80,20 @@ async def _account(account: AccountConfig, theirs: Account, client: Client, sess
     return found
 
 
-async def _access(kind: str, theirs: Account, client: Client, session: Session) -> list[Access]:
+async def _access(kind: str, theirs: Account, client: Client, session: Session) -> tuple[list[Access], str]:
+    """Return what may be done in each container of a kind, and why some may be missing, or nothing."""
     names = KINDS[kind].rights
     if kind == MAIL.name:
-        raw = await read_mailboxes(client, theirs)
-        held = [(path, stated_rights(one)) for path, one in zip(paths_of(raw), raw, strict=True)]
+        listed = await read_mailboxes(client, theirs)
+        held = [(path, stated_rights(one)) for path, one in zip(paths_of(listed.raw), listed.raw, strict=True)]
+        cut = listed.cut
     elif kind == SIEVE.name:
-        held = []  # scripts have no containers, and no rights but those of the account
+        return [], ""  # scripts have no containers, and no rights but those of the account
     else:
-        held = [(one.label(), one.rights) for one in await collections(client, theirs, dialect_for(kind, session, theirs))]
-    return [_described(name, rights, names, theirs) for name, rights in sorted(held, key=lambda one: one[0].casefold())]
+        found = await collections(client, theirs, dialect_for(kind, session, theirs))
+        held = [(one.label(), one.rights) for one in found.items]
+        cut = found.cut
+    return [_described(name, rights, names, theirs) for name, rights in sorted(held, key=lambda one: one[0].casefold())], cut
 
 
 def _described(name: str, held: frozenset[str] | None, names: RightNames, theirs: Account) -> Access:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NOUNS = {"addressbook": "address book", "tasklist": "task list"}
+_SEVERAL = {"mailbox": "mailboxes", "scripts": "scripts"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 Needed = tuple[frozenset[str], ...]
 """The rights that an operation in a container needs: one of each set."""
@@ -63,6 +64,11 @@ class Kind(Struct, frozen=True):
     def container_noun(self) -> str:
         """Return what one container is called in messages."""
         return _NOUNS.get(self.containers.kind, self.containers.kind)
+
+    @property
+    def container_nouns(self) -> str:
+        """Return what several containers are called in messages."""
+        return _SEVERAL.get(self.containers.kind, f"{self.container_noun}s")
 
     @property
     def kept(self) -> str:

@@ -208,7 +208,7 @@ def message_of(kind: Kind, paths: Collection[str], account: str) -> str:
     if not paths:
         return ""
     several = len(paths) > 1
-    named = f"The {kind.container_noun}{'s' * several} {', '.join(paths)} {'are' if several else 'is'}"
+    named = f"The {kind.container_nouns if several else kind.container_noun} {', '.join(paths)} {'are' if several else 'is'}"
     return (
         f"{named} no longer in the account: withdrawn or deleted, which the server does not say. Nothing was deleted here, and"
         f" {'they go' if several else 'it goes'} on when {'they are' if several else 'it is'} back. To delete the files too:"

@@ -145,6 +145,52 @@ class TestAServerThatAnswers:
         assert done.code == 0
         assert "mailboxes  10 in account a1" in done.out
 
+    def test_is_not_called_whole_where_its_list_of_mailboxes_is_cut(
+        self, jmapsync: Command, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.limits.max_objects_in_get = 3
+        server.service.dialect = dataclasses.replace(server.service.dialect, cuts_null_ids=True)
+        monkeypatch.setattr("jmapsync.storage.jmap.paging.MOST_PAGES", 2)
+        done = jmapsync("check")
+        assert (done.code, done.err) == (3, "home: The list of mailboxes may be incomplete: the server's list does not end.\n")
+        assert "mailboxes  10 in account a1" not in done.out
+        server.faults.method_error.arm(MethodError("unknownMethod"), times=10, only=["Mailbox/query"])
+        done = jmapsync("check")
+        assert done.err == "home: The list of mailboxes may be incomplete: the server gives 3, and lists no more at once.\n"
+        assert "mailboxes  3 in account a1" in done.out
+        assert "      The list of mailboxes may be incomplete" in done.out  # among the accounts of the session
+
+    @pytest.mark.parametrize(
+        ("cuts", "why"), [(True, "the server gives 2, and lists no more at once"), (False, "the server refuses to list so many")]
+    )
+    def test_is_not_called_whole_where_another_list_is_cut(
+        self, jmapsync: Command, home: Home, server: DemoServer, monkeypatch: pytest.MonkeyPatch, *, cuts: bool, why: str
+    ) -> None:
+        for name in ("First", "Second", "Third"):
+            server.account.contacts.create_collection(name)
+            server.account.scripts.add(name, b"keep;\r\n")
+        server.limits.max_objects_in_get = 2
+        server.service.dialect = dataclasses.replace(server.service.dialect, cuts_null_ids=cuts)
+        monkeypatch.setattr("jmapsync.storage.jmap.paging.MOST_PAGES", 1)
+        home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n[accounts.home.sieve]\npath = "~/sieve"\n')
+        done = jmapsync("check")
+        assert done.code == 3
+        assert f"home: The list of address books may be incomplete: {why}.\n" in done.err
+        assert "home: The list of scripts may be incomplete: the server's list does not end.\n" in done.err
+
+    def test_judges_no_script_by_a_list_of_mailboxes_that_is_cut(
+        self, jmapsync: Command, home: Home, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.account.scripts.add("filter", b'require "fileinto";\r\nfileinto "Lists/python";\r\nfileinto "Gone";\r\n')
+        home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
+        assert "Gone" in jmapsync("check").err
+        server.limits.max_objects_in_get = 3
+        server.service.dialect = dataclasses.replace(server.service.dialect, cuts_null_ids=True)
+        monkeypatch.setattr("jmapsync.storage.jmap.paging.MOST_PAGES", 1)
+        done = jmapsync("check")
+        assert "Lists/python" not in done.err
+        assert "Gone" not in done.err
+
 
 class TestWhatStandsInTheWay:
     def test_a_refused_secret(self, jmapsync: Command, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from prompt_toolkit.output import DummyOutput
 
 from jmapsync.cli.questions import Questions
 from jmapsync.config import load
-from jmapsync.demo import DemoServer
+from jmapsync.demo import DemoServer, MethodError
 from jmapsync.demo.freedoms import Freedoms
 from jmapsync.jmap.autodiscovery.search import Discovery, Finding, Way
 from jmapsync.jmap.autodiscovery.well_known import Server
@@ -101,6 +102,21 @@ class TestWithoutATerminal:
         assert (account.mail.include, account.mail.exclude, account.mail.direction) == (("*",), (), "both")
         assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
         assert not home.mail.exists()  # nothing is synchronized unless asked for
+
+    def test_lists_that_the_server_cuts_are_named_and_the_first_sync_runs(
+        self, jmapsync: Command, server: DemoServer, home: Home
+    ) -> None:
+        server.account.contacts.create_collection("Third")
+        server.limits.max_objects_in_get = 2
+        server.service.dialect = dataclasses.replace(server.service.dialect, cuts_null_ids=True)
+        server.faults.method_error.arm(MethodError("unknownMethod"), times=100, only=["Mailbox/query"])
+        done = jmapsync(*common(home), "--yes", "--sync")
+        assert done.code == 3
+        assert "mail        at least 2 mailboxes, 12 messages" in done.out
+        assert "contacts    at least 2 address books, 5 cards" in done.out
+        assert "The list of mailboxes may be incomplete: the server gives 2, and lists no more at once." in done.out
+        assert "home: The list of address books may be incomplete" in done.err
+        assert (home.path / "Mail/home").is_dir()
 
     def test_options_answer_everything(self, jmapsync: Command, home: Home) -> None:
         options = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.app.checkup import Mailbox, arrange
-from jmapsync.app.mailbox_list import read_mailboxes
+from jmapsync.app.mailbox_list import incomplete, read_mailboxes
 from jmapsync.app.sides import require
 from jmapsync.config import MailConfig
 from jmapsync.errors import HostRefusedError, JmapsyncError, UnsupportedError
@@ -15,7 +15,7 @@ from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.wire import Call
-from jmapsync.kinds import MAIL, SIEVE
+from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.storage.jmap.objects import collections, dialect_for
 from jmapsync.storage.jmap.scripts.listing import Scripts
 from jmapsync.sync.report import counted
@@ -26,17 +26,11 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
     from jmapsync.jmap.auth import Credential
     from jmapsync.jmap.session import Account, Session
+    from jmapsync.kinds import Kind
 
-KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
-"""In the order in which they are offered."""
 PATIENCE = 15.0
 """Seconds that one request may wait for a failing server."""
 _SILENCE = 30.0
-_COLLECTIONS = {
-    "contacts": ("address book", "address books"),
-    "calendars": ("calendar", "calendars"),
-    "tasks": ("task list", "task lists"),
-}
 _ITEMS = {"contacts": ("card", "cards"), "calendars": ("entry", "entries")}
 """Only these can be counted: the tasks of a calendar are objects of the same type as its events."""
 
@@ -49,6 +43,8 @@ class Survey:
     """The user name of the session."""
     kinds: dict[str, str] = field(default_factory=dict)
     """By kind that can be synchronized: how much there is, in words."""
+    problems: list[str] = field(default_factory=list)
+    """Which of its lists may be incomplete, and why."""
     mailboxes: list[Mailbox] = field(default_factory=list)
     accounts: dict[str, str] = field(default_factory=dict)
     """Names by id, where several accounts offer something and none is the primary one: one has to be chosen."""
@@ -97,13 +93,17 @@ async def _amount(kind: str, account: AccountConfig, client: Client, found: Surv
     try:
         theirs = require(kind, account, session)
         if kind == "mail":
-            found.mailboxes = arrange(await read_mailboxes(client, theirs), MailConfig(path=account.state_dir))
-            boxes = counted(len(found.mailboxes), "mailbox", "mailboxes")
+            listed = await read_mailboxes(client, theirs)
+            found.mailboxes = arrange(listed.raw, MailConfig(path=account.state_dir))
+            boxes = _counted(found, MAIL, len(found.mailboxes), listed.cut)
             return boxes + await _total(client, theirs, MAIL.capabilities, "Email", ("message", "messages"))
         if kind == SIEVE.name:
-            return counted(len((await Scripts(client, theirs).all()).items), "script", "scripts")
+            scripts = Scripts(client, theirs)
+            count = len((await scripts.all()).items)
+            return _counted(found, SIEVE, count, scripts.doubt)
         dialect = dialect_for(kind, session, theirs)
-        names = counted(len(await collections(client, theirs, dialect)), *_COLLECTIONS[kind])
+        every = await collections(client, theirs, dialect)
+        names = _counted(found, KINDS[kind], len(every.items), every.cut)
     except UnsupportedError as error:
         if error.advice:
             found.accounts |= {one.id: one.name for one in session.accounts.values()}
@@ -111,6 +111,15 @@ async def _amount(kind: str, account: AccountConfig, client: Client, found: Surv
     if kind not in _ITEMS:
         return names
     return names + await _total(client, theirs, dialect.using, dialect.type, _ITEMS[kind])
+
+
+def _counted(found: Survey, kind: Kind, count: int, cut: str) -> str:
+    """Return a number of containers, or of scripts, in words; `cut` says why there may be more of them."""
+    noun = SIEVE.noun if kind is SIEVE else kind.container_noun
+    if not cut:
+        return counted(count, noun, kind.container_nouns)
+    found.problems.append(incomplete(kind, cut))
+    return f"at least {counted(count, noun, kind.container_nouns)}"
 
 
 async def _total(client: Client, theirs: Account, using: Sequence[str], type_: str, item: tuple[str, str]) -> str:

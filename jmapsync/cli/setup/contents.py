@@ -56,6 +56,8 @@ def choose_contents(name: str, offered: Survey, interview: Interview) -> Content
     say("", "It offers:")
     for kind, amount in offered.kinds.items():
         say(*entry(kind, amount, 12))
+    for problem in offered.problems:
+        say(*message(problem))
     kinds = _kinds(offered, answers, questions)
     contents = Contents(backup=answers.backup)
     if not answers.backup:

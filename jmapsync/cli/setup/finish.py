@@ -14,7 +14,8 @@ from jmapsync.cli.layout import message
 from jmapsync.cli.outcome import print_run
 from jmapsync.cli.output import say
 from jmapsync.config import load
-from jmapsync.errors import JmapsyncError
+from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.sync.report import worst
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +34,9 @@ def finish(path: Path, name: str, settings: Settings, interview: Interview) -> i
     say("", "Checking the account:")
     [checkup] = runner.run(app.check([name]))
     print_checkup(checkup)
-    if checkup.exit_code:
+    if checkup.exit_code not in {ExitCode.IN_SYNC, ExitCode.QUARANTINED}:
         return checkup.exit_code
-    codes: list[int] = []
+    codes: list[ExitCode] = []
     command = _command(settings)
     if answers.syncs if answers.syncs is not None else _offered(questions, "Synchronize now?", "--sync"):
         run = runner.run(app.sync([name], progress=settings.progress()))
@@ -54,7 +55,7 @@ def finish(path: Path, name: str, settings: Settings, interview: Interview) -> i
         inbox = mail.path / "INBOX" if mail.layout == "nested" else mail.path
         if inbox.is_dir():
             say("", *message(f"Read your mail with: mutt -f {shlex.quote(str(inbox))}"))
-    return max(codes, default=0)
+    return worst([checkup.exit_code, *codes])
 
 
 def _offered(questions: Questions, question: str, option: str) -> bool:
@@ -72,7 +73,7 @@ def _has_systemd() -> bool:
     return os.path.isdir(os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "systemd"))
 
 
-def _install(settings: Settings) -> int:
+def _install(settings: Settings) -> ExitCode:
     """Write the units and start the service; where systemd refuses, print the commands."""
     try:
         written = install(default_unit_dir(), program=find_program(), config=settings.config_given)
@@ -92,6 +93,6 @@ def _install(settings: Settings) -> int:
         if failed:
             say(*message(f"{command} failed ({failed}). When systemd runs services of this user, run:"), err=True)
             say(*written.commands)
-            return 1
+            return ExitCode.FAILED
     say("The service jmapsync.service runs; see: jmapsync status")
-    return 0
+    return ExitCode.IN_SYNC

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.storage.jmap.decoding import text_of
 
 if TYPE_CHECKING:
@@ -162,6 +163,11 @@ class Walk(Struct):
     def _give_up(self, why: str) -> None:
         self.ended = True
         self.why = self.why or why
+
+
+def cut_at(count: int, limit: int) -> str:
+    """Return why a list that was given at once may be cut: it is as long as what a server gives at once; else nothing."""
+    return f"the server gives {count:,}, and lists no more at once" if count in {SILENTLY_CUT, limit} else ""
 
 
 async def walk_through(ask: Callable[[int], Awaitable[Page]], first: Page | None = None) -> Walk:

@@ -17,7 +17,7 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import Caller, is_too_large
 from jmapsync.storage.jmap.decoding import Listed, listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Mailbox, get_mailboxes
-from jmapsync.storage.jmap.paging import Page, read_page, walk_through
+from jmapsync.storage.jmap.paging import Page, cut_at, read_page, walk_through
 from jmapsync.storage.jmap.set import container_refused, failed_call, set_container
 from jmapsync.storage.port import Done, Folder, FolderPage, Job, Receipt, Refused, Trouble
 
@@ -181,8 +181,7 @@ class MailboxReader:
             if refused is not None:
                 raise refused from error
             # James asks for a role. A list of another length than such a limit was not cut by it.
-            if (count := len(found.folders)) in {SILENTLY_CUT, limit}:
-                found.cut = f"the server gives {count:,} mailboxes, and lists no more at once"
+            found.cut = cut_at(len(found.folders), limit)
             return
         listed_ids = walk.ids.keys() | walk.strays
         await self._ask(found, listed_ids - found.folders.keys() - found.unread.keys())

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
-from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.session import SILENTLY_CUT
+from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import NO_TAGS, Verb
+from jmapsync.storage.jmap.caller import is_too_large
 from jmapsync.storage.jmap.decoding import UNREADABLE as MALFORMED
+from jmapsync.storage.jmap.paging import cut_at
 from jmapsync.storage.jmap.set import set_container
 from jmapsync.storage.jmap.sharing import PROPERTY, shares_of
 from jmapsync.storage.port import Folder, Job, Receipt, Refused, Trouble, color_in, described, description_in
@@ -33,6 +34,7 @@ DEFAULT = "Default"
 """The address book that is always there where a server cannot list them (Cyrus' vendor contacts); its first calendar."""
 _ONLY = "Contacts"
 """What the address book is called that cannot be listed."""
+TOO_MANY = "the server refuses to list so many"
 _STILL_FULL = dict.fromkeys(
     ("addressBookHasContents", "calendarHasEvent", "calendarHasEvents"), "it still holds items on the server; it stays"
 )
@@ -72,15 +74,15 @@ class ContainerReader:
         """
         try:
             found = self.take(response or await self._reader.call(self.calls(name)), name)
-        except MethodError as error:
-            if error.type != "requestTooLarge":
+        except (MethodError, RequestError) as error:
+            if not is_too_large(error):
                 raise
         else:
             given = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
             limit = (await self._reader.limits()).max_objects_in_get
             found.cut = len(given) >= limit
-            if self._reader.dialect.container and len(given) in {limit, SILENTLY_CUT}:
-                found.troubles.append(self._unlisted_ones(f"the server gives {len(given):,}, and lists no more at once"))
+            if self._reader.dialect.container and (why := cut_at(len(given), limit)):
+                found.troubles.append(self._unlisted_ones(why))
             if self._reader.dialect.container and (missing := (self._reader.keys.keys() | self._reader.outside) - given):
                 more = await self.some(sorted(missing))
                 found.folders += more.folders
@@ -88,7 +90,7 @@ class ContainerReader:
             return found
         found = await self.some(sorted(self._reader.keys.keys() | self._reader.outside))
         found.cut = True
-        found.troubles.append(self._unlisted_ones("the server refuses to list so many"))
+        found.troubles.append(self._unlisted_ones(TOO_MANY))
         return found
 
     def _unlisted_ones(self, why: str) -> Trouble:
@@ -165,16 +167,30 @@ class Collection(Struct, frozen=True):
         return self.name + (f" ({', '.join(every)})" if every else "")
 
 
-async def collections(client: Client, account: Account, dialect: Dialect) -> list[Collection]:
-    """Return the address books or calendars of an account by name."""
+class Collections(Struct, frozen=True):
+    """The address books or calendars of an account, by name."""
+
+    items: list[Collection]
+    cut: str = ""
+    """Why some may be missing, or nothing."""
+
+
+async def collections(client: Client, account: Account, dialect: Dialect) -> Collections:
+    """Return the address books or calendars of an account; none where the server refuses to list so many."""
     if not dialect.container:
-        return [Collection(_ONLY)]
+        return Collections([Collection(_ONLY)])
     get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
     using = (await client.session()).using(*dialect.using, account=account)
-    answer = (await client.call([get], using=using)).get(get)
+    try:
+        answer = (await client.call([get], using=using)).get(get)
+    except (MethodError, RequestError) as error:
+        if not is_too_large(error):
+            raise
+        return Collections([], TOO_MANY)
     found = [one for one in answer.get("list") or () if isinstance(one, dict)]
     every = [Collection(str(one.get("name") or one.get("id")), stated_rights(one), tuple(_unshown(one))) for one in found]
-    return sorted(every, key=lambda one: one.name)
+    limit = (await client.session()).limits.max_objects_in_get
+    return Collections(sorted(every, key=lambda one: one.name), cut_at(len(found), limit))
 
 
 def _unshown(raw: dict[str, Any]) -> list[str]:
