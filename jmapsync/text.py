@@ -72,9 +72,18 @@ def some_of(names: Iterable[str], most: int) -> str:
     return ", ".join(found[:most]) + more
 
 
-def command(what: str, account: str) -> str:
-    """Return a command of this program for an account, to be typed into a shell."""
-    return f"jmapsync {what} {shlex.quote(account)}"
+_OPTIONS: list[str] = []
+"""Options that come before the command in what `command` returns."""
+
+
+def name_commands_with(*options: str) -> None:
+    """Have all commands that messages name begin with options, such as the configuration that was given by `-c`."""
+    _OPTIONS[:] = options
+
+
+def command(what: str, *arguments: str) -> str:
+    """Return a command of this program with its arguments, such as an account, to be typed into a shell."""
+    return " ".join(["jmapsync", *map(shlex.quote, _OPTIONS), what, *map(shlex.quote, arguments)])
 
 
 def _escaped(letter: str) -> str:

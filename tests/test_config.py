@@ -282,6 +282,8 @@ poll = "10x"
             (ACCOUNT + "[hooks]\nafter_sync = 1979-05-27\n", "5: after_sync must be a string, not a date or time"),
             ("[accounts.home]\naddress = \n", "2: not TOML: invalid value, column 11"),
             ("[accounts.home\n", "1: not TOML: "),
+            ("[accounts.home]\n[accounts.home]\n", "2: not TOML: [accounts.home] is there already, column 15"),
+            ('[accounts.home]\naddress = "a"\naddress = "b"\n', "3: not TOML: this key or table is there already, column 14"),
             ('[accounts.home]\nx = """\n', "3: not TOML: "),
             ("x = " + "[" * 5_000, "1: this TOML cannot be read"),
             ("x = " + "9" * 5_000, "1: this TOML cannot be read"),

@@ -21,6 +21,7 @@ from jmapsync.storage.files.directories import Below
 from jmapsync.storage.files.filesystem import FILE_SYSTEM, file_system_of
 from jmapsync.storage.files.root import USUAL
 from jmapsync.storage.maildir.maildirpp import place_of
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ class ConflictCopies:
             return file
         raise LocalError(
             f"{copy.item} has no file any more, so the conflict copy cannot replace it.",
-            advice=f"jmapsync conflicts show {copy.id} prints it.",
+            advice=f"`{command('conflicts show', str(copy.id))}` prints it.",
         )
 
     @contextmanager

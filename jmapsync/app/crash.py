@@ -10,6 +10,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from jmapsync import __version__
+from jmapsync.directories import make_private
 from jmapsync.errors import JmapsyncError
 from jmapsync.text import one_line
 
@@ -41,7 +42,7 @@ def report_crash(error: BaseException, folder: Path) -> CrashError:
         )
     )
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         path, handle = _create(folder, f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

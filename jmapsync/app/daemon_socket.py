@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.state_paths import SOCKET
+from jmapsync.directories import make_private
 from jmapsync.errors import BusyError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def unanswered() -> BusyError:
 
 def bound(state_dir: Path, name: str = SOCKET) -> socket.socket:
     """Return a socket bound in a folder whose path may be longer than the 107 octets that an address has room for."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(state_dir)
     other = connected(state_dir, name)
     if other is not None:
         other.close()

@@ -12,6 +12,7 @@ from jmapsync.app.root import App
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.sample import fill_sample
+from jmapsync.directories import make_private
 from jmapsync.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Tour:
         fill_sample(self._account)
         self._server.start()
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             self.config.touch(mode=0o600)
             self.config.write_text(_CONFIG.format(url=self._server.url), encoding="utf-8")
         except OSError as error:

@@ -10,7 +10,7 @@ from jmapsync.app.own_account import own_account
 from jmapsync.app.sending import client_for, find, outbox_of, sender_for, turns
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.storage.outbox import Stage
-from jmapsync.text import local_time
+from jmapsync.text import command, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,12 +115,12 @@ async def _cancel(accounts: Sequence[AccountConfig], name: str, submission: str)
     """Cancel a submission of another program."""
     account = next((one for one in accounts if one.name == name), None)
     if account is None:
-        raise ConfigError([f"There is no account {name!r}; jmapsync outbox lists what waits."])
+        raise ConfigError([f"There is no account {name!r}; `{command('outbox')}` lists what waits."])
     async with await client_for(account) as client:
         schedule = await _schedule(account, client)
         held = {one.id: one for one in (await schedule.held() or ())} if schedule is not None else {}
         if schedule is None or submission not in held:
-            raise ConfigError([f"{name}/{submission} is no message that the server holds; jmapsync outbox lists them."])
+            raise ConfigError([f"{name}/{submission} is no message that the server holds; `{command('outbox')}` lists them."])
         refused = await schedule.cancel(submission)
         label = f"{name}/{held[submission].name}"
     if refused is None:

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from jmapsync.app.own_account import own_account
 from jmapsync.app.state_paths import OUTBOX, may_have_daemon
-from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, NetworkError, ServerError
+from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, LocalError, NetworkError, ServerError
 from jmapsync.storage.outbox import Outbox, Stage, Waiting
 from jmapsync.sync.report import Problem, worst
-from jmapsync.text import local_time
+from jmapsync.text import command, local_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -83,6 +83,9 @@ async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], env
     try:
         return await _send_now(account, outbox, waiting)
     except (NetworkError, ServerError, BusyError) as error:
+        with outbox.locked() as is_mine:
+            if is_mine:
+                _note_failure(outbox, error, only=waiting.id)
         return Accepted(waiting, error.message)
     except (JmapsyncError, asyncio.CancelledError) as error:
         # The caller sends again after a failure, so a message that may be sent must not fail.
@@ -193,8 +196,17 @@ async def _empty(account: AccountConfig, outbox: Outbox, client: Client) -> list
                     if _is_due(one, now):
                         await sender.send(one)
             except JmapsyncError as error:
-                return [Problem(one.name, one.why or error.message) for one in outbox.entries() if _waits(one, now)]
+                _note_failure(outbox, error)
     return waiting_in(outbox)
+
+
+def _note_failure(outbox: Outbox, error: JmapsyncError, only: str = "") -> None:
+    """Record why nothing could be sent, of each message that is due, or of `only` one; the outbox is locked."""
+    now = time.time()
+    for one in outbox.entries():
+        if _is_due(one, now) and not one.is_early(now) and only in {"", one.id}:
+            with suppress(LocalError):  # the message is safe, and the reason is for reports only
+                outbox.note(replace(one, why=error.message))
 
 
 def _is_due(waiting: Waiting, now: float) -> bool:
@@ -236,7 +248,8 @@ def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[AccountConfi
         (account, one) for account in accounts for one in outbox_of(account).entries() if identity and one.id.startswith(identity)
     ]
     if len(found) != 1:
-        raise ConfigError([f"{identity!r} is {'more than one' if found else 'no'} message that waits; jmapsync outbox lists them."])
+        count = "more than one" if found else "no"
+        raise ConfigError([f"{identity!r} is {count} message that waits; `{command('outbox')}` lists them."])
     return found[0]
 
 

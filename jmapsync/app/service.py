@@ -34,6 +34,7 @@ from jmapsync.sync.options import Options
 from jmapsync.sync.progress import Meter, described
 from jmapsync.sync.report import AccountReport, counted
 from jmapsync.sync.threads import complete
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -223,7 +224,7 @@ class Service:
         """Run the hooks for a run that changed something."""
         conflicts = sum(kind.conflicts for kind in report.kinds.values())
         if conflicts > self._conflicts.get(name, 0):
-            message = f"{counted(conflicts, 'version')} lost a conflict; see: jmapsync conflicts"
+            message = f"{counted(conflicts, 'version')} lost a conflict; see: {command('conflicts')}"
             self._do(run_on_trouble(self._config.hooks, name, message))
         self._conflicts[name] = conflicts
         kept = self._kept.get(name)

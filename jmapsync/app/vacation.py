@@ -14,6 +14,7 @@ from jmapsync.app.own_account import own_account
 from jmapsync.app.seen import VACATION as SEEN
 from jmapsync.app.seen import local, moment_of, vacation_as_seen, write_seen
 from jmapsync.app.signin import credential_for, patient_client
+from jmapsync.directories import make_private
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.vacation import VACATION, Vacation, VacationError, read_vacation, write_vacation
@@ -145,6 +146,6 @@ async def _read(client: Client, theirs: Account) -> Vacation:
 def _noted(account: AccountConfig, found: Vacation) -> Vacation:
     """Store for `status` what was seen; where that cannot be written, it shows what was seen before, with its time."""
     with suppress(OSError):
-        account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(account.state_dir)
         write_seen(account.state_dir, **{SEEN: vacation_as_seen(found)})
     return found

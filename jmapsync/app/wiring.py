@@ -22,6 +22,7 @@ from jmapsync.app.sides import account_of, patterns_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
 from jmapsync.config import MailConfig
+from jmapsync.directories import make_private
 from jmapsync.errors import AccountGoneError, JmapsyncError, LocalError, SuspendedError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
@@ -73,7 +74,7 @@ async def open_account(
                 bounds=Bounds(silence=account.timeout),
                 rate=shared_limit(account.limit_rate),
                 session=_kept_session(account, ledger),
-                on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
+                on_wait=lambda seconds, why: progress.say(account.name, f"Trying again in {seconds:.1f} seconds: {why}"),
             ) as client:
                 limits = Limits(safety.max_deletes, safety.max_delete_percent)
                 yield OpenAccount(account, kinds, limits, progress, ledger, client, dry)
@@ -292,7 +293,7 @@ def _tag_folder(config: NotmuchConfig) -> Path | None:
 
 def _make_state(account: AccountConfig) -> None:
     try:
-        account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(account.state_dir)
         (account.state_dir / LOCK).touch(mode=0o600)
     except OSError as error:
         raise LocalError(f"The state folder {account.state_dir} cannot be written: {error.strerror}.") from error

@@ -11,6 +11,7 @@ import click
 from jmapsync.cli.output import say
 from jmapsync.cli.parameters import CONFLICT_ID
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from jmapsync.app.conflicts import ConflictCopies
@@ -84,7 +85,7 @@ def _find(settings: Settings, identity: str) -> tuple[ConflictCopies, int]:
     name, _, number = identity.rpartition("/")
     found = settings.app().conflict_copies([name] if name else [])
     if not number.isdecimal() or len(number) > 18:  # noqa: PLR2004  # more than the ledger can count
-        raise click.UsageError(f"{identity!r} is not an ID; jmapsync conflicts lists them.")
+        raise click.UsageError(f"{identity!r} is not an ID; `{command('conflicts')}` lists them.")
     if len(found) != 1:
         raise click.UsageError(f"There are several accounts: write ACCOUNT/{number}.")
     return found[0], int(number)

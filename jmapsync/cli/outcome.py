@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jmapsync.cli.layout import indented, message, width
 from jmapsync.cli.output import say
 from jmapsync.sync.report import counted
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
 def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, results: bool = True) -> None:
     """Print results to standard output, unless `results` is off, and problems to standard error."""
     for name, account in run.accounts.items():
-        printed: list[str] = []
         for kind, report in account.kinds.items():
             here = f"{name} {kind}"
             synced = report.state.value == "synced"
             planned = {step.message for step in report.planned}
-            for text in report.messages:
-                printed.append(text)
+            for text in [one for one in report.messages if one != account.error]:  # that is printed once, for the account
                 if text not in planned and (results or not synced):
                     say(f"{here}: {text}", err=not synced, level="error")
             if results and report.planned:
@@ -33,13 +32,13 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
                 say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True, level="warning")
             if report.conflicts:
                 say(
-                    f"{here}: {counted(report.conflicts, 'version')} lost a conflict; see: jmapsync conflicts",
+                    f"{here}: {counted(report.conflicts, 'version')} lost a conflict; see: {command('conflicts')}",
                     err=True,
                     level="warning",
                 )
             if synced and results and not dry_run and not settings.quiet:
                 say(f"{here}: {report.summary} ({_costs(account)})")
-        if account.error and account.error not in printed:
+        if account.error:
             say(f"{name}: {account.error}", err=True, level="error")
 
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "outbox": "List messages that wait to be sent.",
     "report": "Print a bug report without names or secrets.",
     "restore": "Put mirrored items back on the server.",
-    "run": "Keep accounts in step all the time.",
+    "run": "Keep accounts in sync continuously.",
     "sendmail": "Send a message from standard input.",
     "status": "Show the state of the accounts.",
     "sync": "Synchronize once.",

@@ -42,7 +42,8 @@ def restore(
 def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
     for kind in report.kinds.values():
         for message in kind.messages:
-            say(f"{here}: {message}", err=restored is None)
+            if message != report.error:
+                say(f"{here}: {message}", err=restored is None)
         for problem in kind.problems:
             say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
     if report.error:

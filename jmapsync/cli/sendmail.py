@@ -9,6 +9,7 @@ import click
 
 from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.text import command
 
 
 @click.command()
@@ -56,7 +57,7 @@ def sendmail(
     With --at it is never sent before that time: by the server if it holds mail, else from here by the first run after it.
     """
     if mode != "m":
-        raise click.UsageError(f"-b{mode} is not supported; waiting messages are listed by: jmapsync outbox")
+        raise click.UsageError(f"-b{mode} is not supported; waiting messages are listed by: {command('outbox')}")
     import asyncio  # noqa: PLC0415  # `--help` must be fast
     from datetime import datetime  # noqa: PLC0415
     from itertools import chain  # noqa: PLC0415
@@ -91,7 +92,7 @@ def sendmail(
     if accepted.notice:
         settings.inform(accepted.notice)
     if accepted.is_scheduled:
-        settings.inform(f"To be sent later: {accepted.why}. To take it back: jmapsync outbox drop {accepted.waiting.id}")
+        settings.inform(f"To be sent later: {accepted.why}. To take it back: {command('outbox drop', accepted.waiting.id)}")
     elif not accepted.is_sent:
-        settings.inform(f"Kept, to be sent later: {accepted.why} It is listed by: jmapsync outbox")
+        settings.inform(f"Kept, to be sent later: {accepted.why} It is listed by: {command('outbox')}")
     return 0

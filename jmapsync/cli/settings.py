@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from jmapsync.cli.output import print_messages_as_json, say
+from jmapsync.text import name_commands_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ class Settings:
     def __init__(self, config: str | None, verbose: int, *, quiet: bool, json_log: bool = False) -> None:
         """Keep the options."""
         self._config = config
+        name_commands_with(*(() if config is None else ("-c", os.path.abspath(config))))
         self.verbose = verbose
         self.quiet = quiet
         self.json_log = json_log

@@ -11,6 +11,7 @@ from jmapsync.cli.output import say, say_json
 from jmapsync.cli.parameters import ACCOUNT
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.sync.progress import described
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,13 +71,15 @@ def _print_kind(kind: str, found: KindHealth) -> None:
     say(f"  {kind}: {_last_run(found)}")
     if found.why and found.last_attempt:
         say(f"    last success: {_local(found.last_success) if found.last_success else 'never'}")
-    if found.last_run:
+    if found.last_success or found.here or found.on_server:  # without a run that listed both sides nothing is known of them
         waiting = f", {found.waiting:,} waiting" if found.waiting else ""
         say(f"    {found.here:,} here, {found.on_server:,} on the server{waiting}")
     if found.suspended:
         say(f"    suspended: {found.suspended}")
     if found.conflicts:
-        say(f"    {found.conflicts:,} lost a conflict; see: jmapsync conflicts")
+        from jmapsync.sync.report import counted  # noqa: PLC0415
+
+        say(f"    {counted(found.conflicts, 'version')} lost a conflict; see: {command('conflicts')}")
     for path in found.detached:
         say(f"    detached: {path}: excluded from the mirror; its files stay")
     for path in found.withdrawn:

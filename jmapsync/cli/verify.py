@@ -40,7 +40,8 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
             _print(name, report, proofs, counts=not settings.quiet)
         for kind, failed in report.kinds.items():
             for message in failed.messages:
-                say(f"{name} {kind}: {message}", err=True)
+                if message != report.error:
+                    say(f"{name} {kind}: {message}", err=True)
         if report.error:
             say(f"{name}: {report.error}", err=True)
     return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import glob
 import os
 import re
@@ -14,6 +15,7 @@ from msgspec import Struct
 from jmapsync.config.reader import Mistakes, Reader
 from jmapsync.errors import ConfigError
 from jmapsync.opening import open_given, open_regular
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from jmapsync.config.lines import Key
@@ -25,6 +27,8 @@ MOST_FILES = 10_000
 LONGEST_IN_ALL = 1 << 27
 """Octets of all included files together."""
 _SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
+_TWICE = re.compile(r"cannot declare (\(.*\)) twice", re.DOTALL)
+"""How tomllib names a table that is there twice: by a tuple of Python."""
 _WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -64,7 +68,8 @@ def read_given(path: Path) -> tuple[bytes, bool]:
         with open_given(path) as file:
             return file.read(LONGEST), _is_private(file.fileno())
     except OSError as error:
-        advice = "; create it, or name another one with -c" if isinstance(error, FileNotFoundError) else ""
+        is_missing = isinstance(error, FileNotFoundError)
+        advice = f"; set up an account with `{command('init')}`, or name another file with -c" if is_missing else ""
         raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}{advice}"]) from error
 
 
@@ -154,5 +159,9 @@ def _syntax_error(path: Path, content: bytes, error: Exception) -> str:
     if match is None:
         return f"{path}:1: this TOML cannot be read: a number is too long or tables are nested too deep"
     what = match[1][:1].lower() + match[1][1:]
+    if declared := _TWICE.fullmatch(what):
+        what = f"[{'.'.join(ast.literal_eval(declared[1]))}] is there already"
+    elif what == "cannot overwrite a value":
+        what = "this key or table is there already"
     line = int(match[2]) if match[2] else content.count(b"\n") + 1
     return f"{path}:{line}: not TOML: {what}{f', column {match[3]}' if match[3] else ' at the end of the file'}"

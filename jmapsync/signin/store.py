@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from jmapsync.directories import make_private
 from jmapsync.errors import BusyError, LocalError, SignInError
 from jmapsync.jmap.auth import Secret
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.opening import open_regular
 from jmapsync.signin.grant import Grant
-from jmapsync.signin.vault import Keyring, VaultError, decrypt, encrypt
+from jmapsync.signin.vault import AbsentError, Keyring, UnavailableError, VaultError, decrypt, encrypt
 from jmapsync.text import command
 
 if TYPE_CHECKING:
@@ -103,12 +104,14 @@ class SignInStore:
             found = await self.load() if self._read() is not None else Secret(await self._keyring.get(self._account), self.secret)
         except VaultError as error:
             why, found = str(error), None
+            is_locked = not isinstance(error, UnavailableError | AbsentError)
+            advice = "Unlock the keyring, or store one with" if is_locked else "Store one with"
         else:
-            why = "a sign-in by OAuth is"
+            why, advice = "a sign-in by OAuth is", "Store one with"
         if not isinstance(found, Secret):
             raise SignInError(
                 f"No password or API token of {self._account} is stored ({why}).",
-                advice=f"Unlock the keyring, or store one with: {command('login', self._account)}",
+                advice=f"{advice}: {command('login', self._account)}",
             )
         return found
 
@@ -182,7 +185,7 @@ class SignInStore:
     async def locked(self) -> AsyncIterator[None]:
         """Hold the lock of the sign-in, which one process at a time can; raise `BusyError` if another one keeps it."""
         try:
-            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._dir)
             handle = os.open(self._dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LocalError(f"The file {self._dir / LOCK} cannot be used: {error.strerror}.") from error
@@ -256,7 +259,7 @@ class SignInStore:
         """Write the file by rename; only reserve the space for that with `reserve`."""
         new = self._new
         try:
-            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._dir)
             if reserve or not new.exists():
                 new.unlink(missing_ok=True)
                 handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

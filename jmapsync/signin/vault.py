@@ -26,6 +26,10 @@ class AbsentError(VaultError):
     """There is no such secret."""
 
 
+class UnavailableError(VaultError):
+    """There is no keyring here."""
+
+
 class Keyring:
     """The desktop's keyring (Secret Service, KWallet, macOS), by `python -m keyring`."""
 
@@ -49,20 +53,23 @@ class Keyring:
 
     async def may_hold(self, user: str) -> bool:
         """Return whether a secret is there, or cannot be said not to be: the keyring is locked."""
-        if find_spec("keyring") is None:
-            return False
         try:
             await self.get(user)
-        except AbsentError:
+        except (AbsentError, UnavailableError):
             return False
-        except VaultError as error:
-            return "NoKeyringError" not in str(error)
+        except VaultError:
+            return True
         return True
 
     async def _run(self, operation: str, user: str, secret: str = "") -> str:
         if find_spec("keyring") is None:
-            raise VaultError("the Python package keyring is not installed")
-        return await _run([sys.executable, "-m", "keyring", operation, self._service, user], secret)
+            raise UnavailableError("the Python package keyring is not installed")
+        try:
+            return await _run([sys.executable, "-m", "keyring", operation, self._service, user], secret)
+        except VaultError as error:
+            if "NoKeyringError" in str(error):
+                raise UnavailableError("this machine has no keyring that works here") from None
+            raise
 
 
 async def encrypt(name: str, secret: str) -> str:

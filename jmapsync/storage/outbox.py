@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jmapsync.directories import make_private
 from jmapsync.errors import LocalError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.message import Form, to_wire
@@ -133,7 +134,7 @@ class Outbox:
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
         waiting = Waiting(identity, envelope, time.time(), at=at)
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             handle = os.open(self.message(identity), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(handle, "wb") as file:
                 file.write(header)
@@ -216,7 +217,7 @@ class Outbox:
     def locked(self) -> Iterator[bool]:
         """Hold the outbox alone and yield True, or False at once while another process sends from it. Raises LocalError."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error

@@ -228,7 +228,7 @@ class TestWhatStandsInTheWay:
         assert done.code == 2
         assert done.err == (
             f"jmapsync: {home.config}: the configuration cannot be read: No such file or directory;"
-            " create it, or name another one with -c\n"
+            " set up an account with `jmapsync init`, or name another file with -c\n"
         )
 
 

@@ -15,6 +15,8 @@ from jmapsync.text import command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.cli.conftest import Command, Home
+
 _NAMED = re.compile(r"(?:`|: |[Rr]un )jmapsync ([a-z]+)\b")
 _ROOT = Path(jmapsync.__file__).parent
 
@@ -38,3 +40,12 @@ def test_every_command_that_a_message_names_exists() -> None:
 def test_an_account_is_quoted_for_a_shell() -> None:
     assert command("login", "home") == "jmapsync login home"
     assert shlex.split(command("login", "my 'work'; rm *")) == ["jmapsync", "login", "my 'work'; rm *"]
+
+
+def test_a_configuration_that_was_given_is_given_again(jmapsync: Command, home: Home) -> None:
+    other = home.path / "my other.toml"
+    other.write_text(f"[accounts.home]\nurl = '{home.url}'\nauth = 'oauth'\n[accounts.home.mail]\npath = '~/Mail'\n")
+    home.config.unlink()
+    done = jmapsync("-c", other.name, "sync")
+    assert done.err == f"home: home is not signed in. Sign in: jmapsync -c '{other}' login home\n"
+    assert "`jmapsync init`" in jmapsync("sync").err  # the next command was given none

@@ -169,7 +169,7 @@ def test_without_a_network_it_is_kept_and_sent_once(home: Home, server: DemoServ
     assert "Kept, to be sent later" in result.err
     assert len(outbox(home)) == 1
     [line] = jmapsync("outbox").out.splitlines()
-    assert "(hello, to bob@example.com, carol@example.com)" in line
+    assert f"(hello, to bob@example.com, carol@example.com): 127.0.0.1:{port} could not be reached" in line
     status = jmapsync("status")
     assert (status.code, "waits to be sent" in status.out) == (3, True)
     assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["outbox"][0]["item"] in line

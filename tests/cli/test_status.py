@@ -150,6 +150,13 @@ class TestStatus:
         assert jmapsync("sync").code == 4
         assert jmapsync("status").code != 0
 
+    def test_names_no_counts_before_both_sides_were_listed(self, jmapsync: Command, server: DemoServer) -> None:
+        server.stop()
+        jmapsync("sync")
+        out = jmapsync("status").out
+        assert "last success: never" in out
+        assert "on the server" not in out
+
     def test_of_a_ledger_that_is_none(self, jmapsync: Command, home: Home) -> None:
         home.state.mkdir(parents=True)
         (home.state / "ledger.sqlite").write_bytes(b"no database at all, " * 100)

@@ -93,3 +93,12 @@ async def test_a_keyring_never_asks_and_never_blocks(service: str, monkeypatch: 
     monkeypatch.setattr(vault, "SECONDS", 1.0)
     with pytest.raises(VaultError):
         await Keyring(service).get("alice")
+
+
+async def test_a_machine_without_a_keyring_is_said_to_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert not await Keyring("jmapsync").may_hold("home")
+    with pytest.raises(SignInError) as raised:
+        await SignInStore(tmp_path, "home").secret()
+    assert raised.value.message == "No password or API token of home is stored (this machine has no keyring that works here)."
+    assert raised.value.advice == "Store one with: jmapsync login home"

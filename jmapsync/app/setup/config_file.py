@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from jmapsync.app.state_paths import SETUP_LOCK
 from jmapsync.config.files import LONGEST
 from jmapsync.config.load import parse
+from jmapsync.directories import make_private
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.ledger import AccountLock
 from jmapsync.opening import read_regular
@@ -131,7 +132,7 @@ def write(path: Path, content: bytes) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(target.parent)
         mode = None
         with contextlib.suppress(FileNotFoundError):
             mode = stat.S_IMODE(target.stat().st_mode)
@@ -161,7 +162,7 @@ def setting_up(path: Path, account: AccountConfig) -> Iterator[None]:
     """
     state = account.state_dir
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(state)
     except OSError as error:
         raise LocalError(f"The state folder {state} cannot be made: {error.strerror}.") from error
     with AccountLock(state / SETUP_LOCK, account.name):

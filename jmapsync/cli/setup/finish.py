@@ -16,6 +16,7 @@ from jmapsync.cli.output import say
 from jmapsync.config import load
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.sync.report import worst
+from jmapsync.text import command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +38,12 @@ def finish(path: Path, name: str, settings: Settings, interview: Interview) -> i
     if checkup.exit_code not in {ExitCode.IN_SYNC, ExitCode.QUARANTINED}:
         return checkup.exit_code
     codes: list[ExitCode] = []
-    command = _command(settings)
     if answers.syncs if answers.syncs is not None else _offered(questions, "Synchronize now?", "--sync"):
         run = runner.run(app.sync([name], progress=settings.progress()))
         print_run(settings, run)
         codes.append(run.exit_code)
     else:
-        say("", *message(f"Synchronize with: {command} sync {shlex.quote(name)}"))
+        say("", *message(f"Synchronize with: {command('sync', name)}"))
     if (
         answers.installs
         if answers.installs is not None
@@ -63,11 +63,6 @@ def _offered(questions: Questions, question: str, option: str) -> bool:
     return questions.terminal and not questions.yes and questions.confirm(question, option, default=True)
 
 
-def _command(settings: Settings) -> str:
-    given = settings.config_given
-    return "jmapsync" if given is None else f"jmapsync -c {shlex.quote(str(given))}"
-
-
 def _has_systemd() -> bool:
     """Return whether a systemd runs services of this user."""
     return os.path.isdir(os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "systemd"))
@@ -82,17 +77,17 @@ def _install(settings: Settings) -> ExitCode:
         return error.exit_code
     for file in written.files:
         say(f"Written: {file}")
-    for command in written.commands:
+    for one in written.commands:
         try:
             done = subprocess.run(  # noqa: S603  # our own commands
-                shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
+                shlex.split(one), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
             )
             failed = f"status {done.returncode}: {done.stderr.strip()}" if done.returncode else ""
         except (OSError, subprocess.TimeoutExpired) as error:
             failed = str(error)
         if failed:
-            say(*message(f"{command} failed ({failed}). When systemd runs services of this user, run:"), err=True)
+            say(*message(f"{one} failed ({failed}). When systemd runs services of this user, run:"), err=True)
             say(*written.commands)
             return ExitCode.FAILED
-    say("The service jmapsync.service runs; see: jmapsync status")
+    say(f"The service jmapsync.service runs; see: {command('status')}")
     return ExitCode.IN_SYNC

@@ -7,6 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.directories import make_private
 from jmapsync.errors import LayoutError, LocalError, RootError
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.access import trouble_with
@@ -59,7 +60,7 @@ def claim(root: Path, known: str, account: str, kind: str, *, dry: bool, layout:
     else:
         marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)} | ({"layout": layout} if layout else {})
         try:
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(root)
             replace_text(root / MARKER, json.dumps(marker) + "\n")
         except OSError as error:
             raise LocalError(f"The folder {root} cannot be made: {error.strerror}.") from error

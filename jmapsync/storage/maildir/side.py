@@ -7,6 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO
 
+from jmapsync.directories import make_private
 from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.labels import HEAD
@@ -157,7 +158,7 @@ class MaildirSide:
         pieces = to_wire(iter(lambda: file.read(CHUNK), b""), Form(place.form))
         if place.size <= LARGE:
             return Body(str(key), b"".join(pieces))
-        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._spool)
         copy = self._spool / secrets.token_hex(8)
         with copy.open("xb") as target:
             target.writelines(pieces)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from jmapsync.directories import make_private
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Scope, ServerError, SignInError
 from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
@@ -134,7 +135,7 @@ class Bodies:
             await self._fetch(one, pieces.append)
             data = b"".join(pieces)
             return Body(one.ref, data), len(data)
-        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._spool)
         path = self._spool / secrets.token_hex(8)
         try:
             with path.open("xb") as file:
