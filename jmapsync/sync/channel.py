@@ -83,7 +83,16 @@ class Channel:
         self.permits = Permits(self.kind, self.ledger, self.remote, self.context, self.withdrawn)
         self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         self.containers = Containers(
-            self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.quarantine, self.permits, self.held
+            self.kind,
+            self.ledger,
+            self.local,
+            self.remote,
+            self.context,
+            self.scope,
+            self.report,
+            self.quarantine,
+            self.permits,
+            self.held,
         )
         self.tagger = Tagger(self.tags, self.ledger, self.context, self.report) if self.tags is not None else None
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Change, Version
     from jmapsync.storage.port import Local, Remote
     from jmapsync.sync.context import ContainerContext
+    from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Quarantine
     from jmapsync.sync.report import KindReport
     from jmapsync.sync.server_rights import Permits
@@ -32,6 +33,7 @@ NOTHING_TO_DO = Plan((), (), ())
 TOGETHER = 500
 """Folders made here before they are made durable and written down."""
 _TAKEN = "the server has another mailbox of this name there by now; give the folder another name"
+_DIVIDED = "other mailboxes may be selected by now"
 LODGED = "it stays on the server: an item in it has a file here that cannot be read"
 
 
@@ -60,6 +62,7 @@ class Containers(Struct):
     local: Local
     remote: Remote
     context: ContainerContext
+    scope: Scope
     report: KindReport
     quarantine: Quarantine
     permits: Permits
@@ -94,7 +97,20 @@ class Containers(Struct):
                 planned.lodged.append(change)
             elif self.quarantine.is_due(planned.records[change.key], change.orders, problems.get(change.key)):
                 planned.due.append(change)
+        planned.due = self._without_idle(planned.due)
         return planned
+
+    def _without_idle(self, due: list[Change]) -> list[Change]:
+        """Return changes without the creation of what is only there for what lies in it, where nothing that lies in it needs it."""
+        bare, needed = self.scope.bare, set[int]()
+        kept: list[Change] = []
+        for change in reversed(due):  # children before their parents
+            written = [order for order in change.orders if order.side is Side.REMOTE and order.verb is not Verb.DELETE]
+            if change.key in bare - needed and any(order.verb is Verb.CREATE for order in written):
+                continue
+            needed.update(home for order in written for home in order.homes)
+            kept.append(change)
+        return kept[::-1]
 
     def keep_agreed(self, planned: ContainerPlan) -> None:
         """Commit what needs no write on either side, and name what waits."""
@@ -141,6 +157,8 @@ class Containers(Struct):
                     self.stale[change.key] = receipt.why
                 if not isinstance(receipt, Success):
                     break
+                if self.scope.is_divided_by(order):
+                    self.stale[change.key] = _DIVIDED
             else:
                 if change.undone:
                     self.report.add_undone(change.reason, records[change.key].name)

@@ -376,7 +376,10 @@ class Ingester(Struct):
             if known.local is None and known.remote is not None and known.base is None and folder.role == "inbox":
                 version = replace(version, body=known.remote.body, sense=known.remote.body)
             if version != known.local:
-                self.ledger.save([replace(known, local=version, name=folder.ref)])
+                base = known.base
+                if base is not None and _is_where_it_was(folder, known, lie):
+                    base = replace(base, local=replace(base.local, homes=version.homes))
+                self.ledger.save([replace(known, local=version, name=folder.ref, base=base)])
         fresh = known is None or known.local is None
         if fresh or lie.get(key, "") != folder.ref:
             ref = str(known.ref) if known is not None and known.ref and fresh else ""
@@ -461,6 +464,12 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
         for folder in reversed(chain):
             ordered[folder.ref] = folder
     return list(ordered.values())
+
+
+def _is_where_it_was(folder: Folder, known: Record, lie: Mapping[int, str]) -> bool:
+    """Return whether a folder lies where it lay, in one that counts as another because its mailbox is left out by now."""
+    parents = known.local.homes if known.local is not None else NOTHING
+    return bool(parents) and lie.get(known.key) == folder.ref and parents.isdisjoint(lie)
 
 
 def is_renamed(folder: Folder, known: Version) -> bool:

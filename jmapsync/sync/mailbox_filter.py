@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.names import INBOX, Patterns, above, seen_path
 from jmapsync.ledger.notes import BARE, BOXES, DETACHED, LISTING, OUTSIDE, SELECTION, UNMAILED, UNWANTED
-from jmapsync.planner.model import NOTHING, Base, Homes, Version
+from jmapsync.planner.model import NOTHING, Base, Homes, Side, Verb, Version
 from jmapsync.storage.port import Folder
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner.model import Order
     from jmapsync.storage.port import Seen
     from jmapsync.sync.context import ContainerContext
 
@@ -136,6 +137,15 @@ class Scope(Struct):
         taken = {folder.ref for folder in folders} | entered | self._bare
         shut = self.context.outside - self._bare
         return [folder for ref, folder in self._boxes.items() if ref in taken - shut]
+
+    def is_divided_by(self, order: Order) -> bool:
+        """Return whether what was done by an order may bring containers in or leave some out, which the next round finds out.
+
+        The new name of one is a part of the paths of all below it; one that was made for what lies in it may be selected itself.
+        """
+        if order.side is Side.LOCAL or order.verb is Verb.DELETE:
+            return False
+        return bool(self.context.outside) if order.verb is Verb.REPLACE else order.key in self.bare
 
     def _divide(self) -> None:
         """Find out what is left out, and let go of it."""

@@ -16,6 +16,8 @@ from tests.sim.world import local_letter, writes
 from tests.sim.world_checks import assert_true
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.sim.world import World
 
 MESSAGES = 6
@@ -58,6 +60,8 @@ class LegalPlayer(Householder):
         self.posting = Posting(world)
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
+        self.taken_out = set[str]()
+        """Words of messages that were moved or copied here, maybe out of a folder that is left alone: such a file is new mail."""
         self.scripts = ScriptPlayer(world.scripts, seed) if world.scripts is not None else None
 
     def populate(self, messages: int = MESSAGES) -> None:
@@ -117,6 +121,13 @@ class LegalPlayer(Householder):
     def copy(self) -> None:
         if not self.single:
             super().copy()
+
+    def _is_in(self, file: Path, folder: str) -> bool:
+        """Return whether a message is in a folder that it is to go to, and note that it goes there if it is not."""
+        is_in = super()._is_in(file, folder)
+        if not is_in and not self.world.is_whole:
+            self.taken_out.add(word_in(file.read_bytes()))
+        return is_in
 
     def write_twice(self) -> None:
         """File a new message in two folders, as a hard link or as a copy, at times read and flagged already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from jmapsync.formats.names import Patterns
 from jmapsync.jmap.client import MAX_WAIT
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files import directory_stamps
+from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.maildir import unchanged
 from jmapsync.sync.observe import AUDIT_SECONDS
 from tests.kit.mirror import Mirror, said
@@ -309,15 +311,39 @@ class World:
 
         A user's own file may have other line ends than the server's copy, and its own time; a file of ours has neither.
         """
-        server, patterns = self.on_server(), Patterns(self.ways.include, self.exclude)
+        server, patterns, mirrored = self.on_server(), Patterns(self.ways.include, self.exclude), self.mirrored()
         expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes if patterns.covers(home))
-        here = sorted((home, _lf(data), words) for home, data, words in self.on_disk() if patterns.covers(home))
+        here = sorted((home, _lf(data), words) for home, data, words in self.on_disk() if home in mirrored)
         if self.ways.direction == "pull":
             here = sorted({one for one in here if one in expected})  # what is only here stays here, copies too
         assert here == expected, f"only here: {_named(here, expected)}; only there: {_named(expected, here)}"
-        ours = {(file.read_bytes(), int(file.stat().st_mtime)) for file in self.files() if OURS.match(file.name)}
+        files = [file for file in self.files() if OURS.match(file.name) and self.path_of(str(file.parent.parent)) in mirrored]
+        ours = {(file.read_bytes(), int(file.stat().st_mtime)) for file in files}
         edited = {one for one in ours if EDITED <= one[1] < NOW}
         assert self.ways.direction == "pull" or ours - edited <= {(to_disk(data), at) for _, data, _, at in server}
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether every mailbox is mirrored."""
+        return Patterns(self.ways.include, self.exclude).is_all
+
+    def mirrored(self) -> set[str]:
+        """Return the paths of the folders that are mirrored; fail where the mirror leaves one alone without a reason.
+
+        The reason is the path, or that the mailbox of which it is the folder has another path by now, or is gone.
+        """
+        patterns = Patterns(self.ways.include, self.exclude)
+        covered = {path for folder in maildirs(os.fspath(self.root)) if patterns.covers(path := self.path_of(folder))}
+        ledger = None if self.is_whole else Ledger.open_readonly(self.state / "ledger.sqlite")
+        if ledger is None:
+            return covered
+        with closing(ledger):
+            left_alone = covered & set(ledger.left_alone("mail"))
+        boxes = self._boxes()
+        for path in left_alone:
+            at = boxes.get(json.loads((self.place(path) / MARKER).read_bytes())["mailbox"])
+            assert at is None or not patterns.covers(at), f"{path} is left alone although it is the folder of {at}"
+        return covered - left_alone
 
     def assert_same_folders(self) -> None:
         """Fail unless there is a folder for each mailbox that is mirrored, and no other; one without mail too."""

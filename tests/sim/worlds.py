@@ -32,12 +32,13 @@ WAYS: dict[str, tuple[Any, ...]] = {
     "direction": ("pull",),
     "on_delete": ("keep", "destroy"),
     "layout": ("maildir++",),
-    "include": (("INBOX", "Lists"), ("*ists*", "Archive", "Trash")),
-    "exclude": (("Archive",), ("Lists/*",), ("Lists",), ("Sent", "Junk"), ("INBOX",)),
+    "include": (("INBOX", "Lists"), ("*ists*", "Archive", "Trash"), ("INBOX", "F*", "Trash")),
+    "exclude": (("Archive",), ("Lists/*",), ("Lists",), ("Sent", "Junk"), ("INBOX",), ("Archive", "F*"), ("*ü",)),
 }
-"""How a mirror may be configured otherwise than usual."""
+"""How a mirror may be configured otherwise than usual. New folders and mailboxes have names such as `F1 ü`."""
 OFTEN_WAYS = 0.06
 """How often each of them is."""
+OFTEN_FOLDERS = 0.4
 OFTEN_PROVED = 0.2
 OFTEN_SCRIPTS = 0.6
 """How often an act on scripts comes after another one, where they are mirrored too."""
@@ -85,7 +86,10 @@ def script_of(seed: int, profile: str = "", *, objects: bool = False, scripts: b
         return Script(draw(seed, profile, objects=True), tuple(acts_of(chance)), objects=True)
     acts: list[Act] = []
     ways = {name: chance.choice(values) for name, values in WAYS.items() if chance.random() < OFTEN_WAYS}
-    known = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if chance.random() < 0.4 and not ways else MAIL
+    has_folders = chance.random() < OFTEN_FOLDERS
+    known: tuple[str, ...] = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if has_folders and not ways else MAIL
+    if ways.keys() & {"include", "exclude"} and ways.keys().isdisjoint({"direction", "layout"}) and has_folders:
+        known = (*MAIL, *FOLDERS)
     seldom = chance.choice((0.0, 0.0, 0.15))
     for _ in range(chance.choice((1, 2, 3))):
         acts += [

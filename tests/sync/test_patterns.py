@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from jmapsync.demo.dialect import Dialect
     from jmapsync.sync.report import KindReport
 
 PATHS = ("Lists", "Lists/python", "Lists/python/dev", "Work", "Secret")
@@ -131,6 +132,28 @@ class TestWhatIsMirrored:
         assert len(mirror.files("Work")) == 1
         assert not mirror.folder("Secret").exists()
 
+    def test_follows_renames_here_in_the_same_run(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> None:
+        mirror.exclude = ("Lists/*", "Secret")
+        rest(mirror)
+        mirror.folder("Lists").rename(mirror.folder("Groups"))
+        rest(mirror)
+        assert [file.read_bytes() for file in mirror.files("Groups/python")] == [text(server, emails["Lists/python"])]
+        mirror.folder("Work").rename(mirror.folder("Lists"))
+        mirror.folder("Groups").rename(mirror.folder("Lists/below"))
+        assert rest(mirror).detached == ["Lists/below", "Lists/below/python", "Lists/below/python/dev"]
+        assert homes(server, emails["Lists/python"]) == {"Lists/below/python"}
+
+    def test_follows_a_folder_made_in_one_that_was_left_out_in_the_same_run(
+        self, server: DemoServer, mirror: Mirror, emails: dict[str, str]
+    ) -> None:
+        mirror.include = ("Work",)
+        rest(mirror)
+        server.account.rename_mailbox("Work", "Elsewhere")
+        for part in ("cur", "new", "tmp"):
+            (mirror.folder("Work/fresh") / part).mkdir(parents=True)
+        rest(mirror)
+        assert homes(server, emails["Work"]) == {"Elsewhere", "Work"}  # its folder lies where the new mailbox has to
+
     def test_of_a_tree_is_reported_anew_when_its_top_is_renamed(
         self, server: DemoServer, mirror: Mirror, emails: dict[str, str]
     ) -> None:
@@ -238,6 +261,35 @@ class TestAFolderLeftOutLater:
         assert rest(mirror).detached == ["Post", "Post/python", "Post/python/dev"]
         assert mirror.tree() == before
         assert sent(server) == {}
+
+    @pytest.mark.parametrize("dialect", [CYRUS_312, STALWART], ids=lambda one: one.name)
+    def test_is_made_on_no_server_for_what_lay_in_it_and_is_gone_there(self, tmp_path: Path, dialect: Dialect) -> None:
+        """Stalwart takes the same message twice: what was sent anew would show."""
+        with DemoServer(dialect=dialect) as server:
+            for path in PATHS:
+                server.account.create_mailbox(path)
+            email = server.account.deliver(message(), ["Lists"])
+            mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", exclude=("Secret",))
+            rest(mirror)
+            server.account.destroy_mailbox("Lists/python/dev")
+            server.account.rename_mailbox("Lists", "Secret ", parent="Secret")
+            server.account.destroy_mailbox("Secret/Secret /python")
+            mirror.sync()
+            assert mirror.sync().detached == ["Lists"]
+            assert (list(server.account.emails), homes(server, email)) == ([email], {"Secret/Secret "})
+            assert (shown(mirror), mirror.folder("Lists/python").exists()) == ({"Lists"}, False)
+
+    def test_keeps_one_in_it_whose_mailbox_is_gone_where_new_mail_waits_there(
+        self, server: DemoServer, mirror: Mirror, emails: dict[str, str]
+    ) -> None:
+        mirror.exclude = ("Else*",)
+        rest(mirror)
+        mirror.drop("Lists/python/dev", message("unsent"))
+        server.account.destroy_mailbox("Lists/python/dev")
+        server.account.rename_mailbox("Lists", "Else")
+        rest(mirror)
+        [unsent] = [one for one in server.account.emails if b"unsent" in server.account.raw(one)]
+        assert homes(server, unsent) == {"Lists/python/dev"}
 
     def test_that_was_here_alone_is_made_on_no_server(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> None:
         mirror.exclude = ("Private*", "*/draft")
