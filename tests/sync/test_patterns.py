@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -491,6 +492,22 @@ def test_a_mailbox_that_goes_leaves_the_detached_folders_in_its_own(
     assert len(mirror.files("Lists/python")) == 1
     assert [one.name for one in mirror.folder("Lists").iterdir()] == ["python"]
     assert not any("Lists" in server.account.path(box) for box in server.account.mailboxes.values())
+
+
+def test_mailboxes_that_go_leave_a_folder_in_the_last_of_them_that_is_left_out(
+    server: DemoServer, mirror: Mirror, emails: dict[str, str]
+) -> None:
+    mirror.exclude = ("*/private",)
+    rest(mirror)
+    private = mirror.folder("Lists/python/dev/private")
+    for part in ("cur", "new", "tmp"):
+        (private / part).mkdir(parents=True)
+    (private / "cur" / "mine").write_bytes(message())
+    for path in ("Lists/python/dev", "Lists/python", "Lists"):
+        server.account.destroy_mailbox(path)
+    rest(mirror)
+    assert os.listdir(mirror.folder("Lists")) == ["python"]
+    assert os.listdir(private / "cur") == ["mine"]
 
 
 @contextmanager

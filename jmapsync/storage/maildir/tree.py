@@ -8,6 +8,7 @@ folders again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -334,12 +335,14 @@ class Tree(ContainerTree[Paths]):
             for part in parts:
                 leftovers += os.listdir(below.at(f"{place}/{part}"))
             if leftovers:
-                raise OSError(39, "Directory not empty", os.fspath(folder))
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), f"{self.root}/{place}")
             for part in parts:
                 (folder / part).rmdir()
             for name in (MARKER, KEYWORDS):
                 (folder / name).unlink(missing_ok=True)
-            if not names:
+            if names:
+                self.left_alone = {*self.left_alone, self.paths[key]}
+            else:
                 os.rmdir(below.spot(place))
             sync_directories([below.at(place.rpartition("/")[0])])
         del self.paths[key]
