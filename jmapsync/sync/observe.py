@@ -13,7 +13,7 @@ from jmapsync.ledger.intents import forget_made, forget_seen, made, resolve_inte
 from jmapsync.ledger.notes import EXAMINED
 from jmapsync.planner.model import Side
 from jmapsync.storage.port import FolderPage, ItemPage, ListingEnd, MailPair, ObjectPair, SameFolders, resumed
-from jmapsync.sync.ingest import is_renamed
+from jmapsync.sync.ingest_containers import is_renamed
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.steps import log_step
 from jmapsync.sync.threads import complete
@@ -169,10 +169,10 @@ class Observer(Struct):
 
     async def _ask_for_bereft(self) -> None:
         """Ask for the items whose containers are gone on the server, where no change named them: James 3.8 names none."""
-        refs = await complete(self.channel.ingester.bereft)
+        refs = await complete(self.channel.ingester.containers.bereft)
         if refs:
             await self._ingest_pages(self.channel.remote.observe(self._cursor(), self._known, refs))
-        self.channel.ingester.forget_bereft()
+        self.channel.ingester.containers.forget_bereft()
 
     def _cursor(self) -> str:
         """Return how far the server was seen."""
