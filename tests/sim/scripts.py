@@ -118,6 +118,7 @@ class Somebody:
 
     def _write(self, name: str, text: str) -> None:
         new = self.world.root / "4913"
+        new.parent.mkdir(exist_ok=True)  # the first run may not have made it yet
         new.write_bytes(text.replace("\r\n", "\n").encode())
         new.rename(self._file(name))
 

@@ -54,7 +54,7 @@ class _Draft(Struct):
     """The name of the script."""
     moved: list[tuple[int, str]] = []
     others: list[Place] = []
-    """Where files of other scripts lie by now that got the name of this one."""
+    """Where files of other scripts lie by now that got the name of this one, or had the one that it has."""
 
     @property
     def is_active(self) -> bool:
@@ -82,6 +82,8 @@ class Writer(BatchWriter):
         self._token = token
         self.link: Link | None = None
         """The link as it was last scanned; None where it is not to be written."""
+        self.dangles = False
+        """Whether that leads to nothing; another script that is activated on the server takes its place."""
         self._target: _Draft | None = None
         """What this batch lets the link lead to."""
 
@@ -119,6 +121,7 @@ class Writer(BatchWriter):
                     self._clear(draft.temporary)
         if self._full is not None and all(key in receipts for key in drafts):
             self._fail(self._full)
+        self._keep_places(drafts, receipts, known, home)
         return [receipts.get(key) or self._receipt(draft, home) for key, draft in drafts.items()]
 
     def _prepare(self, draft: _Draft) -> None:
@@ -146,7 +149,7 @@ class Writer(BatchWriter):
     def _is_link_moved(self) -> bool:
         """Return whether the link leads elsewhere than when it was scanned. Raises RefusedError where it may not be written."""
         if self.link is None:
-            raise RefusedError("what lies at `active` is not a link to a script; it is not replaced", Remedy.LATER)
+            raise RefusedError("what lies at `active` is no link to a script of this directory; it is not replaced", Remedy.LATER)
         return read_link(self._below.at(""), self._root) != self.link
 
     def _is_elsewhere(self) -> bool:
@@ -251,8 +254,8 @@ class Writer(BatchWriter):
         wanted = [draft for draft in done.values() if draft.is_active and draft.place is not None]
         target = self._target = min(wanted, key=lambda one: one.was_active, default=None)
         if target is not None and target.place is not None:
-            if target.was_active and self._is_elsewhere():
-                return  # it was moved by somebody since it was scanned; the file has its name all the same
+            if target.was_active and (link is None or self.dangles or self._is_elsewhere()):
+                return  # it is not clear, or was moved by somebody since it was scanned; the file has its name all the same
             if link is None or link.file != target.place.name:
                 self._attempt(target.job.order.key, receipts, lambda: self._lead_to(folder, target.place))
             return
@@ -292,13 +295,27 @@ class Writer(BatchWriter):
         draft.moved.append((place.folder, place.name))
         draft.place = None
 
+    def _keep_places(self, drafts: Mapping[int, _Draft], receipts: Mapping[int, Receipt], known: Known, home: int) -> None:
+        """Report where files of scripts lie whose names others got, and that were not written: the ledger has one file of a name.
+
+        Where somebody renamed such a file since it was scanned, it has a name of ours until the next scan finds it by its state.
+        """
+        filed = {key: draft for key, draft in drafts.items() if key not in receipts}
+        names = {draft.place.name: draft for draft in filed.values() if draft.place is not None}
+        reported = {*filed, *(place.key for draft in filed.values() for place in draft.others)}
+        owners = {name: key for name, key in known.keys_at(home, sorted(names)).items() if key not in reported}
+        for name, key in owners.items():
+            before = next(place for place in known.places_of([key])[key] if place.name == name)
+            now = (drafts[key].place if key in drafts else None) or before
+            names[name].others.append(now._replace(name=staged_name(self._token())) if now.name == name else now)
+
     def _receipt(self, draft: _Draft, home: int) -> Receipt:
         order = draft.job.order
         if order.verb is Verb.DELETE or draft.place is None:
             return Filed(order.key, None, tuple(draft.others), tuple(draft.moved))
         active = draft.is_active and (self._target is None or self._target is draft)
         version = Version(draft.digest, draft.digest, tags_of(draft.name, active=active), frozenset({home}))
-        return Filed(order.key, version, (draft.place,), tuple(draft.moved), key_of(draft.name))
+        return Filed(order.key, version, (draft.place, *draft.others), tuple(draft.moved), key_of(draft.name))
 
     def _clear(self, name: str) -> None:
         """Remove a file of ours; one that cannot be now is removed when the mirror is next opened."""

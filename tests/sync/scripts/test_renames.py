@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.storage.sieve.side import ScriptFiles
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jmapsync.demo.scripts import ScriptStore
+    from jmapsync.storage.known import Known
+    from jmapsync.storage.port import Job, Written
     from tests.kit.script_mirror import ScriptMirror
 
 TEXTS = {name: f"# {name}\nkeep;\n" for name in ("a", "b", "c")}
@@ -78,3 +84,61 @@ def test_names_that_are_taken_over_on_the_server(three: ScriptMirror, store: Scr
     three.sync_until_quiet()
     assert store.listing() == {name: wire(text) for name, text in after(renames).items()}
     assert (three.files, three.active) == (after(renames), now)
+
+
+@pytest.fixture
+def pair(store: ScriptStore, mirror: ScriptMirror) -> ScriptMirror:
+    """Two scripts on both sides, of which `a` is active."""
+    for name in ("a", "b"):
+        store.add(name, wire(TEXTS[name]), active=name == "a")
+    mirror.sync_until_quiet()
+    return mirror
+
+
+def test_a_file_that_is_renamed_while_another_takes_its_name_is_found_again(pair: ScriptMirror, store: ScriptStore) -> None:
+    class Slipping(ScriptFiles):
+        def write(self, jobs: Sequence[Job], known: Known) -> Written:
+            if not (self.root / "mine.sieve").exists():
+                (self.root / "b.sieve").rename(self.root / "mine.sieve")
+            return super().write(jobs, known)
+
+    def slip(part: object) -> object:
+        if isinstance(part, ScriptFiles):
+            part.__class__ = Slipping
+        return part
+
+    store.rename("b", "c")
+    store.rename("a", "b")
+    pair.wrap = slip
+    pair.sync()
+    pair.wrap = lambda part: part
+    pair.sync_until_quiet()
+    assert pair.files == {"b": TEXTS["a"], "c": TEXTS["b"]}
+    assert store.listing() == {"b": wire(TEXTS["a"]), "c": wire(TEXTS["b"])}
+
+
+def test_a_script_that_waits_for_a_name_which_another_keeps_takes_the_name_that_its_file_gets(
+    pair: ScriptMirror, store: ScriptStore
+) -> None:
+    store.rename("b", "wanted (being renamed by jmapsync)")
+    store.add("wanted", "stop;\r\n")
+    pair.sync()
+    waiting = next(file for file, text in pair.files.items() if text == TEXTS["b"])
+    (pair.root / f"{waiting}.sieve").rename(pair.root / "mine.sieve")
+    pair.sync_until_quiet(requests=0)
+    assert store.listing() == {"a": wire(TEXTS["a"]), "wanted": b"stop;\r\n", "mine": wire(TEXTS["b"])}
+    assert set(pair.files) == {"a", "wanted", "mine"}
+
+
+def test_a_name_near_the_limit_is_exchanged_for_a_short_one(store: ScriptStore, mirror: ScriptMirror) -> None:
+    long = "n" * 500  # the limit is 512, and a name that waits is longer
+    store.add(long, wire(TEXTS["a"]))
+    store.add("b", wire(TEXTS["b"]))
+    mirror.sync_until_quiet()
+    file, other = next(mirror.root.glob("n*.sieve")), mirror.root / "b.sieve"
+    file.rename(mirror.root / "moving")
+    other.rename(file)
+    (mirror.root / "moving").rename(other)
+    mirror.sync_until_quiet(requests=0)
+    assert sorted(store.listing().values()) == sorted([wire(TEXTS["a"]), wire(TEXTS["b"])])
+    assert store.listing()["b"] == wire(TEXTS["a"])
