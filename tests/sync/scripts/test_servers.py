@@ -104,6 +104,17 @@ def test_limits_are_named_with_their_figures(make: Make) -> None:
     assert len(store.listing()) == 5
 
 
+@pytest.mark.parametrize("name", ["%00", "a%00b", "bell%07", "tab\tname", "line\nname", "paragraph\u2029"])
+def test_a_name_with_a_control_character_keeps_no_other_script_from_being_sent(make: Make, name: str) -> None:
+    _, store, mirror = make("cyrus312")
+    mirror.write(name, KEEP)
+    mirror.write("fine", STOP)
+    report = mirror.sync()
+    assert (report.state.value, set(store.listing())) == ("synced", {"main", "other", "fine"})
+    assert ["control character" in one.why for one in report.problems] == [True]
+    assert mirror.files[name] == KEEP
+
+
 def test_the_name_that_stalwart_reserves_is_refused_and_its_script_mirrored(make: Make) -> None:
     server, store, mirror = make("stalwart")
     mirror.write("vacation", KEEP)

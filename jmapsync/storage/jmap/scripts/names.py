@@ -45,10 +45,13 @@ def meant_name(name: str) -> str:
 def first_in_cycle(wanted: Mapping[int, str], held: Mapping[int, str]) -> int | None:
     """Return a script that waits for a name which, by way of others, waits for its own; `held` are the names they have now.
 
+    It is the one that waits for the shortest name, as it gets a longer one instead.
+
     Servers may take names for one that differ in case or in their Unicode form only: such a script may wait for itself.
     """
     holders = {fold(held[key]): key for key in wanted if key in held}
-    return next((key for key in wanted if key in _waits_for(key, wanted, holders)), None)
+    waiting = [key for key in wanted if key in _waits_for(key, wanted, holders)]
+    return min(waiting, key=lambda key: len(wanted[key].encode()), default=None)
 
 
 def _waits_for(key: int, wanted: Mapping[int, str], holders: Mapping[str, int]) -> Iterable[int]:

@@ -11,6 +11,7 @@ the name follows in the next round. The active script stays the active one by it
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from jmapsync.errors import Remedy
 from jmapsync.formats.message import digest_of
 from jmapsync.formats.script_lexer import includes
-from jmapsync.formats.scripts import ACTIVE, name_for
+from jmapsync.formats.scripts import ACTIVE, name_for, names_in
 from jmapsync.jmap.blobs import upload
 from jmapsync.jmap.failures import MethodError, RequestError, set_errors
 from jmapsync.jmap.wire import Call
@@ -41,7 +42,10 @@ _DEACTIVATIONS: tuple[dict[str, Any], ...] = (
     {"onSuccessDeactivatescript": True},  # Cyrus 3.12 spells it so
     {"onSuccessActivateScript": None},  # Cyrus 3.6
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What no name of a script may have (RFC 5804, 1.6; RFC 9661, 2)."""
 _OTHER = "another script was activated on the server since it was listed, and that one stays active"
+_GAVE_WAY = "on the server it waited for another name than it has here by now"
 _KEPT = "it stays active on the server, because the script that is to be active instead was not accepted there"
 
 
@@ -201,8 +205,11 @@ class ScriptSetter:
         """Create a script, give it another content, or another name; `instead` of the one that it is to have, if given."""
         order, key = job.order, job.order.key
         name = instead or _name_of(job)
+        if not name:
+            raise _RefusedError(Stale(key, "nothing says how it is called"))
         if order.verb is Verb.CREATE:
-            data = self._checked(job, name, await self._local(job))
+            self._check_name(job, name)
+            data = self._checked(job, await self._local(job))
             await self._make(job, name, data)
             return
         script = self._now[str(job.ref)]
@@ -211,9 +218,10 @@ class ScriptSetter:
         if not renames and (order.verb is Verb.UPDATE or key in self._wrote):
             return
         if renames:
+            self._check_name(job, name)
             self._reserve(job, name, script.id)
         data = await self._local(job) if order.verb is Verb.REPLACE else await self._scripts.content(script)
-        data = self._checked(job, name, data)
+        data = self._checked(job, data)
         # With its content, as Cyrus 3.6 to 3.12 changes a name only then, and says otherwise that it did.
         blob = await self._validated(job, data)
         patch = {"blobId": blob} | ({"name": name} if renames else {})
@@ -240,15 +248,25 @@ class ScriptSetter:
             raise _RefusedError(Stale(job.order.key, body.why if body is not None and body.why else "its file was not read"))
         return body.data
 
-    def _checked(self, job: Job, name: str, data: bytes) -> bytes:
-        """Return the content of a script that is within the server's limits."""
+    def _check_name(self, job: Job, name: str) -> None:
+        """Raise _RefusedError for a name that the server cannot hold."""
+        key, longest, size = job.order.key, self._scripts.limit("maxSizeScriptName"), len(name.encode())
+        if _CONTROL.search(name):
+            raise _RefusedError(Refused(key, "its name has a control character, which no script may have; rename it", Remedy.NEVER))
+        if longest and size > longest:
+            why = f"its name has {size} octets, and the server takes names of at most {longest}"
+            if name != _name_of(job):
+                why = (
+                    f"to take over the name of another script, it needs one of {size} octets for a moment, "
+                    f"and the server takes names of at most {longest}; give one of them a shorter name first"
+                )
+            raise _RefusedError(Refused(key, why, Remedy.NEVER))
+
+    def _checked(self, job: Job, data: bytes) -> bytes:
+        """Return the content of a script that is within the server's limit."""
         key, limit = job.order.key, self._scripts.limit("maxSizeScript")
         if limit and len(data) > limit:
             why = f"it has {len(data):,} octets, and the server takes scripts of at most {limit:,}"
-            raise _RefusedError(Refused(key, why, Remedy.NEVER))
-        longest = self._scripts.limit("maxSizeScriptName")
-        if longest and len(name.encode()) > longest:
-            why = f"its name has {len(name.encode())} octets, and the server takes names of at most {longest}"
             raise _RefusedError(Refused(key, why, Remedy.NEVER))
         return data
 
@@ -353,12 +371,20 @@ class ScriptSetter:
             if answer.state != self._state and version.body != wrote:
                 version = replace(version, body=wrote, sense=wrote)  # somebody edited it since: the next listing shows that
             made = job.order.verb is Verb.CREATE
+            if _gives_way(job):
+                receipts[key] = Stale(key, _GAVE_WAY)  # or the disk would take the name that it waited for
+                continue
             receipts[key] = Created(key, version, script.id, size) if made else Done(key, version)
 
 
 def _name_of(job: Job) -> str:
     """Return the name that a script is to have on the server."""
-    return name_for(job.order.tags, job.order.expect.tags if job.order.expect is not None else NO_TAGS, keeps=True)
+    return name_for(job.order.tags, job.order.expect.tags if job.order.expect is not None else NO_TAGS, keeps=not _gives_way(job))
+
+
+def _gives_way(job: Job) -> bool:
+    """Return whether a script only waits for its name on the server, and was renamed here since: that name counts then."""
+    return job.order.expect is not None and job.order.expect.untidy and len(names_in(job.order.tags)) > 1
 
 
 def _included_first(jobs: Sequence[Job]) -> list[Job]:
