@@ -94,6 +94,8 @@ class ConflictCopyWriter(Struct, frozen=True):
         plain = fallback(self.kind, work.record)
         if isinstance(self.pair, ObjectPair):
             return named(label_of_object(json.loads(body.data or b"{}")), plain)
+        if not self.pair.by_content:
+            return plain
         if body.data is not None:
             return named(label_of_head(body.data[:HEAD]), plain)
         if body.path is None:

@@ -126,7 +126,8 @@ def test_a_conflict_copy_is_listed_and_put_back_as_a_file(mirrored: Path, store:
     (mirrored / "main.sieve").write_text("# mine\nkeep;\n")
     store.edit("main", "# theirs\r\nkeep;\r\n")
     assert jmapsync("sync").code == 3
-    assert "main" in jmapsync("conflicts").out
+    assert "script main" in jmapsync("conflicts").out
+    assert "message" not in jmapsync("conflicts").out
     assert jmapsync("conflicts", "show", "home/1").out == "# mine\r\nkeep;\r\n"
     assert jmapsync("conflicts", "restore", "home/1").code == 0
     assert (mirrored / "main.sieve").read_bytes() == b"# mine\nkeep;\n"
