@@ -167,6 +167,8 @@ class ItemPage(Struct):
     problems: list[Trouble] = []
     suspicious: str = ""
     """Why it must not be believed without a person that items are gone, or nothing."""
+    refuted: str = ""
+    """Words of what was suspicious in an earlier run and is not any more, or nothing."""
     cursor: str = ""
     """What to observe the changes from once this page is kept; nothing leaves it as it is."""
 
@@ -229,6 +231,8 @@ class DiskItems(Struct):
     problems: list[Trouble] = []
     suspicious: str = ""
     """Why it must not be believed without a person that items are gone, or nothing."""
+    refuted: str = ""
+    """Words of what was suspicious in an earlier run and is not any more, or nothing."""
     undecided: set[int] = set()
     """Keys of items with a file that cannot be ingested as it is: neither side of them is written until it can be."""
     withheld: bool = False

@@ -1,7 +1,8 @@
 """Judge a plan before it is executed: count what would be deleted, record doubts, allow what a person allowed.
 
 A doubt (a folder that disappeared with its messages, a server whose state went back) outlasts the run that had it: what vanished
-is in the ledger by then, and the next run would notice nothing. It ends when nothing is left to delete, or when a person allows it.
+is in the ledger by then, and the next run would notice nothing. It ends when nothing is left to delete, when a person allows it, or
+when a side says that its reason holds no longer.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Guard(Struct):
     def doubt(self, side: Side, why: str) -> None:
         """Record that what vanished on a side may be lost, not deleted; call it in the transaction that ingests it."""
         self.ledger.set_note(self._note(side), why)
+
+    def trust(self, side: Side, words: str) -> None:
+        """Forget the doubt on a side if it has these words; call it in the transaction that ingests what refutes it."""
+        if words and words in self.ledger.note(self._note(side)):
+            self.ledger.set_note(self._note(side), "")
 
     def check(self, tally: Tally, *, allow: bool, dry: bool) -> None:
         """Raise SuspendedError when the plan that was counted would delete too much, before anything of it is written.

@@ -213,6 +213,7 @@ class Observer(Struct):
                 case FolderPage():
                     ingester.ingest_server_folders(page)
                 case ItemPage():
+                    self.channel.guard.trust(Side.REMOTE, page.refuted)
                     self._doubt(page)
                     ingester.ingest_server_items(page)
                 case ListingEnd():
@@ -251,6 +252,7 @@ class Observer(Struct):
             channel.held.update(seen.undecided)
             found = found or bool(seen.items or seen.gone or seen.moved or seen.places or seen.suspicious or seen.problems)
             with channel.ledger.transaction():
+                channel.guard.trust(Side.LOCAL, seen.refuted)
                 if seen.suspicious:
                     channel.guard.doubt(Side.LOCAL, seen.suspicious)
                 channel.ingester.ingest_local_items(seen)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 FEW = 3
 """Scripts a root may lose to the last one in one scan without a question."""
+NO_OTHER = "disappeared here, and no other one is active"
 LARGEST = 16 << 20
 """Octets of a file that is read at all: servers take some ten or hundred thousand."""
 _OVERRULED = "the server's active script was changed as well as the link; the server's choice counts, and the link follows it"
@@ -83,6 +84,8 @@ class ScriptScan(Struct):
     """Keys of scripts that were to be activated here while the server's active script changed too: its choice counts."""
     link: Link = field(default_factory=Link)
     """As it was found; without a file where it is not followed."""
+    dangling: Link | None = None
+    """As it was found where it leads to nothing in the root."""
     active: int | None = None
     """The key of the active script as the disk has it, where that is known to the ledger."""
     is_off: bool = True
@@ -119,7 +122,7 @@ class ScriptScan(Struct):
         vanished = self._identify(folder, changes)
         if has_changed(folder, changes.since, RULES):
             return DiskItems(withheld=True)
-        self._follow_link()
+        self._follow_link(folder)
         self._conclude(before, vanished, known=len(before), listed=changes.count)
         return found
 
@@ -228,7 +231,7 @@ class ScriptScan(Struct):
 
     # what is active
 
-    def _follow_link(self) -> None:
+    def _follow_link(self, folder: str) -> None:
         """Find out which script the link makes the active one; where that is not clear, what was active stays so."""
         self.is_off = not (self.link.file or self.link.why)
         if self.is_off:
@@ -238,7 +241,9 @@ class ScriptScan(Struct):
         key = keys.get(file) or self._old_names.get(file) or self._without_mark(file) or self._left_behind()
         fresh = any(reading.entry.name == file for reading in self._fresh.values())
         if not why and key is None and not fresh:
-            why = f"it leads to {file}, which is not there or cannot be read"
+            is_there = os.path.lexists(f"{folder}/{file}")
+            self.dangling = None if is_there else self.link
+            why = f"it leads to {file}, which {'cannot be read' if is_there else 'is not there'}"
         if not why and key in self._frozen:
             why = f"it leads to {file}, which cannot be read"
         if why:
@@ -285,6 +290,7 @@ class ScriptScan(Struct):
         kept = [place for place in before if place.key not in self._frozen]
         found.moved = [(place.folder, place.name) for place in kept if place.name not in spots and place.name not in fresh]
         found.gone = sorted(gone)
+        found.refuted = NO_OTHER if self._has_active else ""
         found.suspicious = self._doubt({place.key for place in vanished} - self._frozen, known=known, listed=listed)
 
     def _add(self, key: int, place: Place, seen: Version, record: Record) -> None:
@@ -328,16 +334,30 @@ class ScriptScan(Struct):
                 return other
         return None
 
+    @property
+    def _has_active(self) -> bool:
+        """Return whether a script is active that has a file here: by the link, or else on the server, whose choice counts then.
+
+        One that was deleted on the server is not active for long.
+        """
+        if any(reading.entry.name == self.link.file for reading in self._fresh.values()):
+            return True
+        linked = self._records[self.active] if self.active is not None and not self.link.why else None
+        if linked is not None and (linked.remote is not None or linked.base is None):
+            return True
+        return self.active_there is not None and self.active_there.key in self._places
+
     def _doubt(self, gone: Iterable[int], *, known: int, listed: int) -> str:
         """Return why a loss must not be believed without a person: mail filtering would be switched off by it."""
+        if listed == 0 and known > FEW:
+            return "every script disappeared at once"
         active = [self._records[key] for key in sorted(gone) if _filters(self._records[key])]
         active += [one for one in (self.active_there,) if one is not None and one.local is None and one.base is not None]
-        now = self.active is not None or any(reading.entry.name == self.link.file for reading in self._fresh.values())
-        if active and not now:
+        if active and not self._has_active:
             last = active[0].local or active[0].remote
             name = next(iter(names_in(last.tags if last is not None else frozenset())), "")
-            return f"the active script {name} disappeared here, and no other one is active"
-        return "every script disappeared at once" if listed == 0 and known > FEW else ""
+            return f"the active script {name} {NO_OTHER}"
+        return ""
 
 
 def _was_active(record: Record) -> bool:

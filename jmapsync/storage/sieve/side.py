@@ -135,7 +135,8 @@ class ScriptFiles:
             raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
         if not seen.withheld:
             self._scan = scan
-            self._writer.link = scan.link if not scan.link.why else None
+            self._writer.link = scan.dangling or (scan.link if not scan.link.why else None)
+            self._writer.dangles = scan.dangling is not None
         return seen
 
     def note_active(self, ref: str) -> None:

@@ -277,6 +277,44 @@ class TestTheActiveScriptVanishes:
         pair.sync_until_quiet()
         assert store.active_name == "main"
 
+    @pytest.mark.parametrize("later", ["other", "new"])
+    def test_here_and_another_one_is_linked_later(self, pair: ScriptMirror, store: ScriptStore, later: str) -> None:
+        (pair.root / "main.sieve").unlink()
+        assert pair.sync().state.value == "suspended"
+        if later == "new":
+            pair.write("new", KEEP)
+        pair.link(later)
+        pair.sync_until_quiet()
+        assert (store.active_name, set(store.listing())) == (later, {"other", later})
+
+    def test_on_the_server_and_another_one_is_activated_later(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        store.delete("main")
+        assert pair.sync().state.value == "suspended"
+        store.activate("other")
+        pair.sync_until_quiet()
+        assert (set(pair.files), pair.active) == ({"other"}, "other")
+
+    def test_with_all_others_and_a_new_one_is_linked_later(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        for name in ("third", "fourth"):
+            store.add(name, "keep;\r\n")
+        pair.sync_until_quiet()
+        for file in pair.root.glob("*.sieve"):
+            file.unlink()
+        assert pair.sync().state.value == "suspended"
+        pair.write("new", KEEP)
+        pair.link("new")
+        assert pair.sync().state.value == "suspended"
+        assert len(store.scripts) == 4
+
+    @pytest.mark.parametrize("link", ["main", "nothing"])
+    def test_on_each_side_another_one(self, pair: ScriptMirror, store: ScriptStore, link: str) -> None:
+        store.activate("other")
+        store.delete("main")
+        (pair.root / "other.sieve").unlink()
+        pair.link(link)
+        assert pair.sync().state.value == "suspended"
+        assert (store.active_name, set(pair.files)) == ("other", {"main"})
+
     def test_on_the_server(self, pair: ScriptMirror, store: ScriptStore) -> None:
         store.delete("main")
         for _ in range(2):
@@ -304,6 +342,29 @@ class TestAnUnclearLink:
         pair.link("other")
         pair.sync_until_quiet()
         assert store.active_name == "other"
+
+    def test_leads_to_the_script_that_the_server_activates(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        pair.link("nothing")
+        store.activate("other")
+        pair.sync()
+        pair.sync_until_quiet()
+        assert (store.active_name, pair.active) == ("other", "other")
+
+    def test_stays_where_the_active_script_is_edited_on_the_server(self, pair: ScriptMirror, store: ScriptStore) -> None:
+        pair.link("nothing")
+        store.edit("main", "discard;\r\n")
+        for _ in range(2):
+            assert [one.item for one in pair.sync().problems] == ["active"]
+        assert (pair.files["main"], pair.active, store.active_name) == ("discard;\n", "nothing", "main")
+
+    def test_is_filled_again_by_the_active_script_that_was_edited_on_the_server(
+        self, pair: ScriptMirror, store: ScriptStore
+    ) -> None:
+        (pair.root / "main.sieve").unlink()
+        store.edit("main", "discard;\r\n")
+        pair.sync()
+        pair.sync_until_quiet()
+        assert (pair.files["main"], pair.active, store.active_name) == ("discard;\n", "main", "main")
 
     def test_a_file_in_its_place_is_left_alone(self, pair: ScriptMirror, store: ScriptStore) -> None:
         (pair.root / "active").unlink()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FEW = 3
 """Scripts a server may lose to the last one at once without a question."""
 
+NO_OTHER = "disappeared on the server, and no other one is active"
+
 
 class Cursor(msgspec.Struct, frozen=True):
     """What is known of the scripts of a server from the last listing."""
@@ -89,6 +91,7 @@ class ScriptSide:
             page.problems.append(Trouble("scripts", f"{self._scripts.doubt}; some may be missing here"))
         active = next((one.id for one in scripts if one.is_active), "")
         self._wish.note_active(active)
+        page.refuted = NO_OTHER if active else ""
         page.suspicious = _doubt(before, page.gone, active, left=len(scripts) + len(failed), known=len(known()))
         self._read_whole = {one.id for one in scripts if one.id not in failed} if whole else set()
         ids = {one.id for one in scripts}
@@ -176,6 +179,6 @@ def _label(scripts: Sequence[Script], ref: str) -> str:
 
 def _doubt(before: Cursor, gone: Sequence[str], active: str, *, left: int, known: int) -> str:
     """Return why a loss must not be believed without a person: following it would switch mail filtering off here."""
-    if before.active in gone and not active:
-        return "the active script disappeared on the server, and no other one is active"
-    return "every script disappeared on the server at once" if gone and not left and known > FEW else ""
+    if gone and not left and known > FEW:
+        return "every script disappeared on the server at once"
+    return f"the active script {NO_OTHER}" if before.active in gone and not active else ""
