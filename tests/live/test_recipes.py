@@ -98,7 +98,7 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, 
         screen.wait_for("Messages moved to Archive")
         _command_of_aerc(screen, "check-mail")
         until(lambda: "Archive" in desk.on_server())
-        screen.wait_for_gone("Checking for new mail")  # one that is asked for meanwhile is not begun
+        screen.wait_for_gone("Checking for new mail")  # aerc starts no second check while one runs
         desk.account.imap.append("INBOX", [Draft(b"From: a@example.com\r\nSubject: fresh\r\n\r\nNew.\r\n")])
         _command_of_aerc(screen, "check-mail")
         screen.wait_for("fresh")
