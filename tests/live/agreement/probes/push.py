@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from tests.live.agreement.account import Account
 
-_PATIENCE = 4.0
+_PATIENCE = 90.0
+_ENDED = "the stream ended"
 
 
 def _stream_url(a: Account, types: str, close_after: str, ping: str) -> str:
@@ -27,35 +28,45 @@ def _stream_url(a: Account, types: str, close_after: str, ping: str) -> str:
 def _events(
     a: Account, act: Callable[[], object], *, types: str, close_after: str = "state", ping: str = "0", last: str = ""
 ) -> object:
-    """Open a stream, act once it is open, and return what the first event says, or the status where there is none."""
+    """Open a stream, act once it is open, and return what the first event says, or the status where there is none.
+
+    A stream that ended before any event is opened again, as every client has to: Cyrus 3.12 ended one when the machine stood still.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    found: object = _ENDED
+    while found == _ENDED and time.monotonic() < deadline:
+        found = _first_event(a, act, _stream_url(a, types, close_after, ping), last, deadline)
+        act = _nothing
+    return found
+
+
+def _first_event(a: Account, act: Callable[[], object], url: str, last: str, deadline: float) -> object:
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
-    with a.http.stream("GET", _stream_url(a, types, close_after, ping), headers=headers, timeout=_PATIENCE) as response:
+    with a.http.stream("GET", url, headers=headers, timeout=_PATIENCE) as response:
         if response.status_code != 200 or "text/event-stream" not in response.headers.get("content-type", ""):
             return [response.status_code, response.headers.get("content-type", "")]
+        act()
         fields: dict[str, str] = {}
-        lines = response.iter_lines()
-        acted = False
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            if not acted:
-                act()
-                acted = True
-            line = next(lines, None)
-            if line is None:
-                return "the stream ended"
+        for line in response.iter_lines():
             if not line and "data" in fields:
                 return fields
             name, _, value = line.partition(":")
             if name:
                 fields[name] = value.strip()
-    return "nothing came"
+            if time.monotonic() > deadline:
+                return "nothing came"
+    return _ENDED
+
+
+def _nothing() -> None:
+    pass
 
 
 @script()
 def event_stream(a: Account) -> None:
     a.box("inbox")
     a.deliver("first")
-    reported = _events(a, lambda: None, types="*", ping="1", close_after="no")
+    reported = _events(a, _nothing, types="*", ping="1", close_after="no")
     a.record("a ping", _shape(reported))
     a.record("after a delivery", _shape(_events(a, lambda: _deliver(a, "second"), types="*")))
     a.record("of one type", _shape(_events(a, lambda: _deliver(a, "third"), types="Email")))
