@@ -129,8 +129,9 @@ async def test_what_time_may_fix_is_tried_again_after_a_pause_that_grows(error: 
     closed = Closed(error)
     async with kept(closed) as loop:
         assert loop.state is AccountState.TROUBLE
-        await asyncio.sleep(PAUSE * 4)
-        assert 2 <= closed.tries <= 8
+        begun = asyncio.get_running_loop().time()
+        await until(lambda: closed.tries >= 4)
+        assert asyncio.get_running_loop().time() - begun > 1.9 * PAUSE  # two pauses at least began since
 
 
 @pytest.mark.parametrize("error", [SignInError("No."), HostRefusedError("Not there.")])
@@ -262,10 +263,12 @@ async def test_an_account_that_rests_gives_its_memory_back_once(tmp_path: Path, 
     monkeypatch.setattr(module, "REST", 0.05)
     account = Resting(tmp_path)
     async with kept(account, Settings(push=False)) as loop:
+        await until(lambda: len(account.acts) >= 2)
         await asyncio.sleep(0.3)
         assert account.acts == ["run", "rest"]
         loop.tick("it is time")
         loop.tick("it is time")
+        await until(lambda: len(account.acts) >= 4)
         await asyncio.sleep(0.3)
         assert account.acts == ["run", "rest", "run", "rest"]
 

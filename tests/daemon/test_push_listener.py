@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+HASTE = Timing(ping=30, first_pause=0.01, longest_pause=0.1, first_retest=60, longest_retest=60)
 PING = 0.6
-HASTE = Timing(ping=PING, first_pause=0.01, longest_pause=0.1, first_retest=60, longest_retest=60)
+SILENCE_COUNTS = msgspec.structs.replace(HASTE, ping=PING)
+"""Where a connection is to be found dead. It is also when the machine stands still for 1.5 seconds."""
+STEADY = msgspec.structs.replace(HASTE, ping=2.0)
+"""Where a connection is to be kept by its pings, even if the machine stands still for a while."""
 SYNC = "push is connected"
 WITH_WEBSOCKET = dataclasses.replace(RFC, websocket=True)
 
@@ -143,19 +147,19 @@ async def test_a_change_is_hinted_with_what_it_led_to(server: DemoServer) -> Non
 
 
 async def test_nothing_is_hinted_while_nothing_happens(server: DemoServer) -> None:
-    async with account(server.url) as one:
+    async with account(server.url, timing=STEADY) as one:
         await one.connected()
-        await asyncio.sleep(PING * 6)
+        await asyncio.sleep(STEADY.ping * 2.7)
         assert one.hints == [SYNC]
         assert server.requests.count("http") == 2, "the session, and the push connection"
         assert server.requests.count("events") + server.requests.count("websocket") == 1
 
 
 async def test_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer) -> None:
-    stream.faults.clamped_pings.arm(PING * 1.6)
-    async with account(stream.url) as one:
+    stream.faults.clamped_pings.arm(STEADY.ping * 1.3)
+    async with account(stream.url, timing=STEADY) as one:
         await one.connected()
-        await asyncio.sleep(PING * 8)
+        await asyncio.sleep(STEADY.ping * 3.4)
         assert one.hints == [SYNC]
         assert one.listener.state.connected
 
@@ -213,7 +217,7 @@ async def test_a_server_that_stops_and_starts_is_found_again() -> None:
 
 
 async def test_a_connection_that_went_dead_is_replaced(server: DemoServer, way: str) -> None:
-    async with cabled(server) as (one, cable):
+    async with cabled(server, timing=SILENCE_COUNTS) as (one, cable):
         await one.connected()
         await asyncio.sleep(PING * 1.5)
         cable.cut()
@@ -223,7 +227,7 @@ async def test_a_connection_that_went_dead_is_replaced(server: DemoServer, way: 
 
 
 async def test_a_network_that_went_is_not_taken_for_a_proxy_that_buffers(server: DemoServer, way: str) -> None:
-    async with cabled(server) as (one, cable):
+    async with cabled(server, timing=SILENCE_COUNTS) as (one, cable):
         await one.connected()
         await asyncio.sleep(PING * 1.5)
         cable.cut()
@@ -236,7 +240,7 @@ async def test_a_network_that_went_is_not_taken_for_a_proxy_that_buffers(server:
 
 
 async def test_a_server_that_hangs_is_not_taken_for_a_proxy_that_buffers(server: DemoServer, way: str) -> None:
-    async with cabled(server) as (one, cable):
+    async with cabled(server, timing=SILENCE_COUNTS) as (one, cable):
         await one.connected()
         await asyncio.sleep(PING * 1.5)
         cable.cut()
@@ -282,7 +286,7 @@ async def test_a_connection_that_lived_long_starts_the_pauses_anew(stream: DemoS
 
     monkeypatch.setattr("jmapsync.daemon.push_listener.random.uniform", throw)
     stream.faults.ending_events.arm(0.0, times=3)
-    timing = msgspec.structs.replace(HASTE, first_pause=1, longest_pause=60)
+    timing = msgspec.structs.replace(SILENCE_COUNTS, first_pause=1, longest_pause=60)
     async with account(stream.url, timing=timing) as one:
         await one.until(lambda _: len(limits) == 3)
         await one.connected()
@@ -395,16 +399,16 @@ async def test_an_event_stream_at_a_host_that_was_not_approved_means_polling(str
 
 async def test_an_event_stream_without_template_variables_is_used(stream: DemoServer) -> None:
     stream.faults.event_source_url.arm("/jmap/events/")
-    async with account(stream.url) as one:
+    async with account(stream.url, timing=STEADY) as one:
         await listened(stream)
-        await asyncio.sleep(PING * 4)
+        await asyncio.sleep(STEADY.ping * 2.7)
         assert one.hints == [SYNC]
         assert one.listener.state.connected
 
 
 async def test_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
     stream.faults.held_events.arm()
-    async with account(stream.url) as one:
+    async with account(stream.url, timing=SILENCE_COUNTS) as one:
         assert "buffering" in await one.polls()
         assert one.hints == [SYNC, SYNC]
         assert stream.requests.count("events") == 2
@@ -412,7 +416,7 @@ async def test_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
 
 async def test_push_that_never_pings_means_polling(stream: DemoServer) -> None:
     stream.faults.no_pings.arm()
-    async with account(stream.url) as one:
+    async with account(stream.url, timing=SILENCE_COUNTS) as one:
         assert "sent nothing" in await one.polls()
 
 
