@@ -207,6 +207,9 @@ class AccountRun:
         except JmapsyncError as error:
             _note_failure(report, error)
             report.messages.append(str(error))
+            if error.scope is not Scope.ACCOUNT:
+                with suppress(JmapsyncError):  # what ended the run may keep names from being stored too
+                    await channel.names.name_problems()
             with suppress(JmapsyncError) if error.scope is Scope.ACCOUNT else nullcontext():
                 report.problems = problems_of(self.ledger, kind)
                 self._record(kind)

@@ -17,12 +17,13 @@ from jmapsync.app.session_accounts import SessionAccount, accounts_of_session
 from jmapsync.app.shared import from_ledger, withdrawn_in
 from jmapsync.app.sides import patterns_of, require
 from jmapsync.app.signin import credential_for, patient_client
-from jmapsync.errors import AccountGoneError, ExitCode, JmapsyncError, SuspendedError, UnsupportedError
+from jmapsync.errors import AccountGoneError, ExitCode, JmapsyncError, RootError, SuspendedError, UnsupportedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.kinds import KINDS, MAIL, SIEVE
 from jmapsync.signin.credential import OAuthCredential
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
+from jmapsync.storage.files.root import USUAL, claim, root_note
 from jmapsync.storage.jmap.identities import SUBMISSION, read_identities
 from jmapsync.storage.jmap.objects import collections, dialect_for
 from jmapsync.sync.report import worst
@@ -112,6 +113,7 @@ async def check_account(account: AccountConfig) -> Checkup:
     if not account.kinds:
         found.fail(f"Nothing to synchronize; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     for kind, config in account.kinds.items():
+        _check_root(found, account, config)
         found.disks[kind] = peculiarities_at(config.path)
         if paths := withdrawn_in(account, kind):
             found.fail(message_of(KINDS[kind], paths, account.name), ExitCode.SUSPENDED)
@@ -143,6 +145,18 @@ def _check_disk(found: Checkup, account: AccountConfig) -> None:
     for what, folder in (*folders, (f"The state folder {account.state_dir}", account.state_dir)):
         if why := trouble_with(folder):
             found.fail(f"{what} cannot be used: {why}. Fix that, or choose another folder.", ExitCode.FAILED)
+
+
+def _check_root(found: Checkup, account: AccountConfig, config: KindConfig) -> None:
+    """Check that a root that was mirrored is still there, and this mirror's: else each run is suspended."""
+    layout = getattr(config, "layout", USUAL)
+    notes = from_ledger(account, lambda ledger: [(ledger.note(root_note(config.kind)), pin_of(ledger, config.kind))])
+    for known, account_id in notes:
+        if known:
+            try:
+                claim(config.path, known, account_id, config.kind, dry=True, layout="" if layout == USUAL else layout)
+            except RootError as error:
+                found.fail(str(error), error.exit_code)
 
 
 def _note_offer(found: Checkup, session: Session) -> None:

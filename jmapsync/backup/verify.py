@@ -15,7 +15,6 @@ from msgspec import Struct, field
 from jmapsync.backup.object_differences import ObjectProof
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.message import Form
-from jmapsync.sync.execute import problems_of
 from jmapsync.sync.observe import Observer
 from jmapsync.sync.report import Problem
 from jmapsync.sync.threads import complete
@@ -73,6 +72,8 @@ class Verifier(Struct):
     """Of a full dry run."""
     proof: Proof = field(default_factory=Proof)
     _paths: dict[int, str] = {}
+    _different: set[int] = set()
+    """Keys of the items that are in the list of differences."""
     _absent: dict[int, Record] = {}
     """What is on the server only, by its place in the list of differences."""
 
@@ -92,7 +93,9 @@ class Verifier(Struct):
             channel.progress.advance(channel.account, channel.kind.name, len(records), sum(record.size for record in both))
         await self._name_absent()
         named = {one.item for one in self.proof.differences}
-        self.proof.differences += [one for one in problems_of(channel.ledger, channel.kind.name) if one.item not in named]
+        for one in channel.ledger.problems(channel.kind.name):
+            if one.key not in self._different and one.item not in named:
+                self._differs(one.item, one.why)
         return self.proof
 
     async def _name_absent(self) -> None:
@@ -124,18 +127,18 @@ class Verifier(Struct):
         self.proof.items += 1
         self._count(here, there)
         if there is None:
-            self._differs(self._label(record), "it is here, and not on the server")
+            self._record_differs(record, "it is here, and not on the server")
         elif here is None:
             if there.homes:
                 self._absent[len(self.proof.differences)] = record
-                self._differs(self._label(record), f"it is on the server, in {self._names(there.homes)}, and not here")
+                self._record_differs(record, f"it is on the server, in {self._names(there.homes)}, and not here")
         else:
             for homes, why in ((there.homes - here.homes, "it is missing in"), (here.homes - there.homes, "it is only here in")):
                 if homes:
-                    self._differs(self._label(record), f"{why} {self._names(homes)}")
+                    self._record_differs(record, f"{why} {self._names(homes)}")
             if here.tags != there.tags:
                 why = f"it is marked {_words(here.tags)} here and {_words(there.tags)} on the server"
-                self._differs(self._label(record), why)
+                self._record_differs(record, why)
             return True
         return False
 
@@ -176,7 +179,7 @@ class Verifier(Struct):
             mirrored = record.digest if self.channel.mail.by_content or record.local is None else record.local.body
             wanted = expected.get(record.key, mirrored)
             if mirrored != wanted:
-                self._differs(self._label(record), "the server's bytes are not those that were mirrored")
+                self._record_differs(record, "the server's bytes are not those that were mirrored")
             read: dict[int, str | None] = {}
             for place in places.get(record.key, ()):
                 self.proof.files += 1
@@ -203,7 +206,7 @@ class Verifier(Struct):
         for record in records:
             assert record.local is not None  # noqa: S101 - on both sides
             if record.key in different:
-                self._differs(self._label(record), different[record.key])
+                self._record_differs(record, different[record.key])
             if record.key in not_kept:
                 self.proof.not_kept.append(Problem(self._label(record), not_kept[record.key]))
             for place in places.get(record.key, ()):
@@ -228,6 +231,10 @@ class Verifier(Struct):
 
     def _names(self, homes: frozenset[int]) -> str:
         return ", ".join(sorted(self._paths.get(home, str(home)) for home in homes))
+
+    def _record_differs(self, record: Record, why: str) -> None:
+        self._different.add(record.key)
+        self._differs(self._label(record), why)
 
     def _differs(self, item: str, why: str) -> None:
         self.proof.differences.append(Problem(item, why))

@@ -193,6 +193,18 @@ class TestAServerThatAnswers:
 
 
 class TestWhatStandsInTheWay:
+    @pytest.mark.parametrize("loss", ["root", "marker"])
+    def test_a_root_that_is_not_mounted(self, jmapsync: Command, home: Home, loss: str) -> None:
+        jmapsync("sync")
+        if loss == "root":
+            home.mail.rename(home.path / "elsewhere")
+        else:
+            (home.mail / ".jmapsync").unlink()
+        done = jmapsync("check")
+        assert done.code == jmapsync("sync").code == 4
+        assert f"home: The folder {home.mail} " in done.err
+        assert "so nothing is synchronised and nothing is deleted" in done.err
+
     def test_a_refused_secret(self, jmapsync: Command, home: Home) -> None:
         home.configure(secret='password_command = "echo wrong"')
         assert jmapsync("check").code == 5

@@ -87,6 +87,16 @@ def test_on_a_full_disk_what_fits_comes_the_rest_is_named_and_the_next_run_goes_
     assert_converges(server.account, mirror)
 
 
+def test_what_a_full_disk_kept_out_before_it_ended_the_run_is_known_by_subject(
+    server: DemoServer, mirror: Mirror, small_disk: Path
+) -> None:
+    fill(server, 40, 100_000)
+    mirror.root = small_disk / "mail"
+    assert mirror.sync().exit_code == ExitCode.FAILED
+    assert problems(mirror)
+    assert not [item for item, _ in problems(mirror) if item.startswith("email ")]
+
+
 def test_a_full_disk_does_not_keep_local_changes_from_the_server(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
     [ref] = fill(server, 1)
     mirror.root = small_disk / "mail"

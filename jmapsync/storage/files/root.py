@@ -29,9 +29,14 @@ USUAL = "nested"
 """The layout of a root whose marker names none."""
 
 
+def root_note(kind: str) -> str:
+    """Return the name of the ledger's note of the id of a kind's root."""
+    return f"root:{kind}"
+
+
 def open_root(root: Path, known: Known, account: str, kind: str, *, dry: bool, layout: str = "") -> tuple[FileSystem, Learnt]:
     """Check that the root is this mirror's (`claim`) and return what its file system holds, and what is to be kept of both."""
-    mark, tried = f"root:{kind}", f"{FILE_SYSTEM}:{kind}"
+    mark, tried = root_note(kind), f"{FILE_SYSTEM}:{kind}"
     notes = {mark: claim(root, known.note(mark), account, kind, dry=dry, layout=layout)}
     found, notes[tried] = file_system_of(root, known.note(tried), dry=dry)
     return found, Learnt(notes={name: note for name, note in notes.items() if note != known.note(name)})
