@@ -9,6 +9,7 @@ import signal
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -363,6 +364,8 @@ class Service:
     def _state(self, loop: AccountLoop) -> dict[str, Any]:
         due, now = loop.hints.due, asyncio.get_running_loop().time()
         poll, full = self._timetable.due(f"poll {loop.name}"), self._timetable.due(f"full {loop.name}")
+        if loop.state is AccountState.SIGN_IN:  # no poll asks for anything before the next attempt, see `AccountLoop.tick`
+            poll = full = datetime.now(UTC) + timedelta(seconds=max(0.0, due - now)) if due is not None else None
         push, watch = loop.push, loop.watch
         return {
             "standing": loop.state.value,

@@ -103,7 +103,7 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
     if live["next_poll"]:
         yield f"  next poll: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
     if live["look_due_in"] is not None:
-        yield f"  next run in {live['look_due_in']:.0f} s"
+        yield f"  next run: {datetime.now().astimezone() + timedelta(seconds=live['look_due_in']):%Y-%m-%d %H:%M:%S}"
 
 
 def _progress(one: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,6 +187,8 @@ class TestServers:
             time.sleep(2)
             assert len(server.requests.http) == asked
             wait_for(lambda: "needs sign-in" in daemon.status)
+            next_poll = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["next_look"]
+            assert datetime.fromisoformat(next_poll) > datetime.now(UTC) + timedelta(minutes=30)  # polling pauses too
             assert jmapsync("sync").code == 5
 
             secret.write_text(f"{SECRET}\n")
