@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ _PATIENCE = 5.0
 _SPARING = 200.0
 """How many times as long as it took to read a ledger `HealthWatch` waits before it reads it again."""
 _KILLED = "the last run did not end: it was killed, the machine stopped, or its end could not be recorded"
+SILENT = "The process that holds the account does not answer."
 _LIVE: dict[str, ExitCode] = {
     AccountState.SIGN_IN: ExitCode.SIGN_IN,
     AccountState.TROUBLE: ExitCode.FAILED,
@@ -133,6 +133,8 @@ class AccountHealth(Struct):
     """What the daemon of the account reports; None without a daemon."""
     run: dict[str, Any] | None = None
     """How far a run of `sync` is: its process, and what it does; None without one."""
+    is_silent: bool = False
+    """Whether the process that holds the account does not answer."""
 
     @property
     def progress(self) -> list[dict[str, Any]]:
@@ -141,11 +143,19 @@ class AccountHealth(Struct):
         return found
 
     @property
+    def waiting(self) -> str:
+        """Return since when, and for what, the daemon or a run waits in the middle of a run; nothing while it does not."""
+        found = (self.live or self.run or {}).get("waiting")
+        return f"since {datetime.fromtimestamp(found['since']).astimezone():%H:%M:%S}: {found['why']}" if found else ""
+
+    @property
     def exit_code(self) -> ExitCode:
         """Return the most severe code."""
         codes = [self.error_code, *(kind.exit_code for kind in self.kinds.values())]
         if self.live is not None:
             codes.append(_LIVE.get(self.live["standing"], ExitCode.IN_SYNC))
+        if self.waiting or self.is_silent:
+            codes.append(ExitCode.FAILED)
         if self.outbox:
             codes.append(ExitCode.QUARANTINED)
         return worst(codes)
@@ -156,7 +166,8 @@ class AccountHealth(Struct):
         live = str(self.live["why"]) if self.live is not None and self.live["standing"] in _LIVE else ""
         kinds = [kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason]
         waiting = f"{counted(len(self.outbox), 'message')} to be sent" if self.outbox else ""
-        return self.error or live or " ".join(dict.fromkeys(kinds)) or waiting
+        halted = SILENT if self.is_silent else self.waiting
+        return self.error or live or halted or " ".join(dict.fromkeys(kinds)) or waiting
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `status --json`."""
@@ -210,7 +221,7 @@ class HealthWatch:
             known = _read_stored(account, live)
             due = time.monotonic() + (time.process_time() - began) * _SPARING
             self._known[account.name] = (stamp, due, known)
-        return replace(known, running=live.running, live=live.live, run=live.run)
+        return replace(known, running=live.running, live=live.live, run=live.run, is_silent=live.is_silent)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -246,10 +257,13 @@ def _ask(account: AccountConfig) -> Question | None:
 def _answered(account: AccountConfig, question: Question | None, ending: float) -> AccountHealth:
     health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
     if question is not None:
-        with suppress(BusyError):  # it is silent: that it runs is shown
+        try:
             state = question.answer(ending - time.monotonic()).get("state")
-            if isinstance(state, dict):
-                health.live, health.run = (state, None) if "standing" in state else (None, state)
+        except BusyError:
+            health.is_silent = _is_locked(account.state_dir / LOCK)  # else it ended meanwhile
+            return health
+        if isinstance(state, dict):
+            health.live, health.run = (state, None) if "standing" in state else (None, state)
     return health
 
 

@@ -28,7 +28,7 @@ async def answering_progress(state_dir: Path, meter: Meter) -> AsyncIterator[Non
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             await reader.readuntil(b"\n")
-            answer = {"state": {"process": os.getpid(), "progress": meter.to_json()}}
+            answer = {"state": {"process": os.getpid(), "progress": meter.to_json(), "waiting": meter.waits}}
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         writer.close()

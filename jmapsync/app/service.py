@@ -334,6 +334,8 @@ class Service:
         words = f"{loop.name}: {loop.state}"
         for one in loop.meter.to_json():
             words += f", {described(one)}"
+        if loop.state is AccountState.AT_WORK and loop.meter.waits is not None:
+            words += f" ({loop.meter.waits['why']})"
         return f"{words} ({loop.why})" if loop.why and loop.state is not AccountState.AT_WORK else words
 
     # what is asked
@@ -379,6 +381,7 @@ class Service:
             "push": {"mode": push.mode, "connected": push.connected, "why": push.why, "since": push.since} if push else None,
             "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
             "progress": loop.meter.to_json(),
+            "waiting": loop.meter.waits if loop.state is AccountState.AT_WORK else None,
             "faults": [f"{what}: {why}" for what, why in loop.faults.items()],
         }
 

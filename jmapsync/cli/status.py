@@ -56,9 +56,15 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool, watc
 
 
 def _print(health: AccountHealth) -> None:
+    from jmapsync.app.health import SILENT  # noqa: PLC0415
+
     say(f"{health.name}{' (a run is active)' if health.running and not health.live else ''}")
     for line in _live(health.live) if health.live else map(_progress, health.progress):
         say(f"  {line}")
+    if health.waiting:
+        say(f"  waiting {health.waiting}")
+    if health.is_silent:
+        say(f"  {SILENT}")
     from jmapsync.app.seen import lines_of  # noqa: PLC0415
 
     for line in lines_of(health.seen):

@@ -6,6 +6,7 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jmapsync.app.health import SILENT
 from jmapsync.app.seen import QUOTA, unread_of, vacation_text
 from jmapsync.cli.figures import bar, cells, progress_line
 from jmapsync.text import one_line
@@ -48,6 +49,8 @@ def account_lines(health: AccountHealth, columns: int, now: datetime, *, ascii_o
         lines.append(Line(2, [Segment(progress_line("", busy[""], columns - 2, ascii_only=ascii_only), BUSY)]))
     for name, kind in health.kinds.items():
         lines += _kind(name, kind, busy.get(name), columns, now, ascii_only=ascii_only)
+    if health.waiting or health.is_silent:
+        lines.append(Line(2, [Segment(f"waiting {health.waiting}" if health.waiting else SILENT, BAD)]))
     lines += _seen(health.seen, ascii_only=ascii_only)
     if health.outbox:
         lines.append(Line(2, [Segment(f"outbox: {len(health.outbox):,} waiting", BAD)]))

@@ -25,11 +25,12 @@ class _Stretch(Struct):
 
 
 class Both:
-    """A progress that is passed on to two."""
+    """A progress that is passed on to another one and to a meter."""
 
-    def __init__(self, one: Progress, other: Progress) -> None:
-        """Pass on what happens to both; messages go to the first."""
-        self._both = (one, other)
+    def __init__(self, shown: Progress, meter: Meter) -> None:
+        """Pass on what happens to both; the meter logs no messages, because `shown` prints them."""
+        self._shown, self._meter = shown, meter
+        self._both: tuple[Progress, Progress] = (shown, meter)
 
     def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
         """Begin a stretch of work."""
@@ -48,7 +49,8 @@ class Both:
 
     def say(self, account: str, message: str) -> None:
         """Pass on a message."""
-        self._both[0].say(account, message)
+        self._shown.say(account, message)
+        self._meter.note(message)
 
 
 class Meter:
@@ -58,11 +60,22 @@ class Meter:
         """`clock` returns seconds that only grow."""
         self._clock = clock
         self._moved = clock()
+        self._waits: dict[str, Any] | None = None
         self._stretches: dict[str, _Stretch] = {}
 
     def beat(self) -> None:
         """Note that something moved."""
         self._moved = self._clock()
+        self._waits = None
+
+    def note(self, message: str) -> None:
+        """Note what the run waits for, until something moves."""
+        self._waits = {"since": time.time(), "why": message}
+
+    @property
+    def waits(self) -> dict[str, Any] | None:
+        """Return since when the run waits (seconds since 1970), and why; None while it does not."""
+        return self._waits
 
     def silence(self) -> float:
         """Return for how many seconds nothing moved."""
@@ -87,7 +100,8 @@ class Meter:
         self._stretches.pop(kind, None)
 
     def say(self, account: str, message: str) -> None:
-        """Log a message."""
+        """Log a message, and keep it as what the run waits for."""
+        self.note(message)
         import logging  # noqa: PLC0415  # a command that hands its work to the daemon does without
 
         logging.getLogger(__name__).info("%s: %s", account, message)

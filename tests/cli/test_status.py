@@ -144,6 +144,30 @@ class TestStatus:
             wait_for(lambda: "  daemon: in trouble, trying again: " in jmapsync("status").out)
             assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]["next_poll"]
 
+    def test_of_a_daemon_that_waits_for_the_server_in_the_middle_of_a_run(
+        self, jmapsync: Command, home: Home, server: DemoServer
+    ) -> None:
+        home.configure(more='[daemon]\npoll = "500ms"\n')
+        with running(home) as daemon:
+            wait_for(lambda: "12 here, 12 on the server" in jmapsync("status").out)
+            server._wanted_port = server.port
+            server.stop()
+            wait_for(lambda: "  waiting since " in jmapsync("status").out)
+            reported = json.loads(jmapsync("status", "--json").out)
+            assert (reported["ok"], reported["accounts"]["home"]["exit_code"]) == (False, 1)
+            assert "could not be reached" in reported["accounts"]["home"]["reason"]
+            wait_for(lambda: "could not be reached" in daemon.status)
+            server.start()
+            wait_for(lambda: jmapsync("status").code == 0)
+
+    def test_of_a_daemon_that_does_not_answer(self, jmapsync: Command, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("jmapsync.app.health._PATIENCE", 0.2)
+        with running(home) as daemon:
+            daemon.process.send_signal(signal.SIGSTOP)
+            done = jmapsync("status")
+            daemon.process.send_signal(signal.SIGCONT)
+        assert (done.code, "  The process that holds the account does not answer.\n" in done.out) == (1, True)
+
     def test_of_a_run_that_failed(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         (home.mail / ".jmapsync").unlink()
