@@ -12,7 +12,7 @@ from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.text import command
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["--help"]})  # to sendmail, -h is a number
 @click.argument("recipients", metavar="[ADDRESS]...", nargs=-1)
 @click.option("-t", "from_header", is_flag=True, help="Send to the addresses of To, Cc and Bcc too.")
 @click.option("-i", "ignore_dots", is_flag=True, help="A line with a single dot is not the end of the message.")
@@ -29,7 +29,13 @@ from jmapsync.text import command
 @click.option("-N", "notify", metavar="WHEN", default="", help="Delivery reports: never, or success, failure, delay with commas.")
 @click.option("-R", "returned", metavar="PART", default="", help="What failure reports return of the message: full or hdrs.")
 @click.option("-V", "envid", metavar="ID", default="", help="An id that delivery reports name.")
-@click.option("-B", "-X", "ignored", metavar="VALUE", multiple=True, help="Ignored.")
+@click.option(
+    *("-A", "-B", "-C", "-L", "-O", "-X", "-d", "-e", "-h"),
+    "ignored",
+    metavar="VALUE",
+    multiple=True,
+    help="Ignored, as by Postfix.",
+)
 @click.option("-v", "-m", "-n", "-U", "-G", "quiet_ignored", is_flag=True, hidden=True, expose_value=False)
 @pass_settings
 def sendmail(
@@ -77,7 +83,7 @@ def sendmail(
     config = settings.configuration()
     pieces = outgoing.pieces_of(sys.stdin.buffer.readline, dot_ends=not ignore_dots and "i" not in options)
     header, read = outgoing.take_header(pieces)
-    theirs = sender or outgoing.sender_of(header)
+    theirs = outgoing.bare(sender or "") or outgoing.sender_of(header)
     chosen = account_for(config, theirs, account)
     named = outgoing.recipients_of(header) if from_header else []
     text, envelope = outgoing.complete(

@@ -124,6 +124,11 @@ def _header(fields: list[list[bytes]]) -> Header:
     return Header(tuple(b"\r\n".join(lines) for lines in fields))
 
 
+def bare(address: str) -> str:
+    """Return an address without the angle brackets that a program may pass around it; the null reverse-path `<>` as it is."""
+    return address[1:-1] if len(address) > len("<>") and address[0] == "<" and address[-1] == ">" else address
+
+
 def sender_of(header: Header) -> str:
     """Return the sender that the message names; empty if it names none, or only a user without a domain.
 

@@ -75,6 +75,16 @@ def test_what_mutt_hands_over_leaves_and_is_filed(home: Home, server: DemoServer
     assert outbox(home) == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("-h", "1"), ("-h1",), ("-em",), ("-O", "DeliveryMode=b"), ("-L", "cron"), ("-Am",), ("-C", "/etc/mail.cf"), ("-d0",)],
+)
+def test_options_of_other_sendmails_are_ignored(server: DemoServer, sendmail: Sendmail, options: tuple[str, ...]) -> None:
+    assert sendmail(*options, "-f", "<demo@example.com>", "-t").code == 0
+    [left] = server.account.sent
+    assert (left.sender, left.recipients) == ("demo@example.com", ("bob@example.com", "carol@example.com"))
+
+
 def test_the_header_names_the_recipients(server: DemoServer, sendmail: Sendmail) -> None:
     """As for git, cron and mail(1)."""
     assert sendmail("-t", "-i", "dave@example.com").code == 0
