@@ -220,3 +220,12 @@ def test_a_name_that_becomes_free_late_is_given_without_a_person(make: Make) -> 
     for _ in range(2):
         mirror.sync(full=True)
     assert (store.listing(), store.active_name) == ({"main": b"stop;\r\n"}, "main")
+
+
+@pytest.mark.parametrize(("link", "item"), [("other", "script other"), ("", "script main")])
+def test_a_server_that_does_not_switch_scripts_is_named(make: Make, monkeypatch: pytest.MonkeyPatch, link: str, item: str) -> None:
+    _, store, mirror = make("rfc")
+    monkeypatch.setattr(store, "switch", lambda ref: [])
+    mirror.link(link)
+    assert [(one.item, "did not" in one.why) for one in mirror.sync().problems] == [(item, True)]
+    assert store.active_name == "main"

@@ -92,6 +92,8 @@ class ScriptSetter:
         """The digest of what was sent, by key."""
         self._names: dict[str, str] = {}
         """The names that scripts have on the server, by id."""
+        self._switched: dict[int, bool] = {}
+        """Whether scripts are active by what the server answered, by key."""
         self._taken: set[int] = set()
         """Keys of scripts that were not written because another script has their names."""
         self._instead: dict[int, str] = {}
@@ -318,11 +320,13 @@ class ScriptSetter:
             if ACTIVE in job.order.removed_tags and job.order.key not in receipts:
                 if self._wish.is_off():
                     await self._attempt(job, receipts, self._deactivate)
+                    self._switched[job.order.key] = False
                 else:
                     receipts[job.order.key] = self._stays(job.order.key)
 
     async def _activate_one(self, job: Job) -> None:
         await self._set(job, {"onSuccessActivateScript": self._ids[job.order.key]}, "notUpdated", self._ids[job.order.key])
+        self._switched[job.order.key] = True
 
     async def _deactivate(self, job: Job) -> None:
         """Deactivate the active script, in the first way that the server knows."""
@@ -371,6 +375,10 @@ class ScriptSetter:
             if answer.state != self._state and version.body != wrote:
                 version = replace(version, body=wrote, sense=wrote)  # somebody edited it since: the next listing shows that
             made = job.order.verb is Verb.CREATE
+            if answer.state == self._state and script.is_active is not self._switched.get(key, script.is_active):
+                why = "activate it" if self._switched[key] else "deactivate it"
+                receipts[key] = Refused(key, f"the server was asked to {why}, and did not", Remedy.LATER)
+                continue
             if _gives_way(job):
                 receipts[key] = Stale(key, _GAVE_WAY)  # or the disk would take the name that it waited for
                 continue
