@@ -141,9 +141,12 @@ class Scope(Struct):
     def is_divided_by(self, order: Order) -> bool:
         """Return whether what was done by an order may bring containers in or leave some out, which the next round finds out.
 
-        The new name of one is a part of the paths of all below it; one that was made for what lies in it may be selected itself.
+        The new name of one is a part of the paths of all below it; one that was made for what lies in it may be selected itself;
+        one in which nothing lies any more is not needed.
         """
-        if order.side is Side.LOCAL or order.verb is Verb.DELETE:
+        if order.verb is Verb.DELETE:
+            return order.side is Side.LOCAL and bool(self.bare)
+        if order.side is Side.LOCAL:
             return False
         return bool(self.context.outside) if order.verb is Verb.REPLACE else order.key in self.bare
 
@@ -193,7 +196,8 @@ class Scope(Struct):
             if record.local is not None and path:
                 if record.ref is not None:
                     detached[record.ref] = path
-                self.messages.append(f"The folder {path} stays as it is, detached: it is left out of the mirror now.")
+                message = f"The folder {path} stays as it is, detached: it is left out of the mirror now."
+                self.messages += [message] if message not in self.messages else []
         self._set(DETACHED, detached)
         self._set(OUTSIDE, sorted((self.context.outside - self._bare) | detached.keys()))
         self.must_scan = self.must_scan or bool(shut)
@@ -207,10 +211,10 @@ class Scope(Struct):
         self._set(BARE, sorted(bare))
 
     def _is_out(self, record: Record, path: str) -> bool:
-        """Return whether a known container is left out: by its path on the server, or here where only the disk has it."""
+        """Return whether a known container is left out: by its path on the server, or here where it is gone there, or never was."""
         if record.ref is not None and record.ref in self._boxes:
             return record.ref in self.context.outside and record.ref not in self._bare
-        if record.remote is not None or not path or not self._boxes or record.key in self.bare:
+        if not path or not self._boxes or record.key in self.bare:
             return False
         name = record.local.body if record.local is not None and self.patterns.is_flat else seen_path(path)
         return not self.patterns.covers(name)

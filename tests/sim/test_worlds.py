@@ -203,6 +203,15 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
         3,
         {},
     ),
+    "a new folder with mail in the folder of a mailbox that was renamed to what is left out, and every run lists everything": (
+        LegalServer("rfc", {"cannot_calculate": 1.0}, 5240485),
+        [
+            *(("run", 0), ("remove_there", 244748040), ("run", 0), ("make", 408428408)),
+            *(("flag", 811536916), ("rename_there", 164818566), ("move", 260942325)),
+        ],
+        6,
+        {"include": ("INBOX", "Lists")},
+    ),
 }
 """Scripts of what the search once found: the server, the acts, the messages, the ways of the mirror."""
 

@@ -292,6 +292,21 @@ class TestAFolderLeftOutLater:
         [unsent] = [one for one in server.account.emails if b"unsent" in server.account.raw(one)]
         assert homes(server, unsent) == {"Lists/python/dev"}
 
+    def test_by_a_name_given_here_takes_one_in_it_along_that_is_gone_there(
+        self, server: DemoServer, mirror: Mirror, emails: dict[str, str]
+    ) -> None:
+        mirror.exclude = ("Else*",)
+        rest(mirror)
+        mirror.folder("Lists").rename(mirror.folder("Else"))
+        mirror.drop("Else/python/dev", message("unsent"))
+        server.account.destroy_mailbox("Lists/python/dev")
+        server.account.destroy_mailbox("Lists/python")
+        server.account.rename_mailbox("Lists", "Elsewhere")
+        rest(mirror)
+        boxes = {server.account.path(box) for box in server.account.mailboxes.values()}
+        assert not any(path.endswith(("python", "dev")) for path in boxes), boxes
+        assert {"Else", "Else/python", "Else/python/dev"} <= shown(mirror)
+
     def test_that_was_here_alone_is_made_on_no_server(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> None:
         mirror.exclude = ("Private*", "*/draft")
         for path in ("Private", "Private/deep", "Work/draft"):

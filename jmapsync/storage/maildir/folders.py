@@ -100,8 +100,8 @@ class _Folders:
         return self._patterns.covers(seen_path(path))
 
     def _marker(self, one: Found) -> str:
-        """Return the id that a folder alone is marked with, or nothing."""
-        return one.container if self._marked[one.container] == 1 else ""
+        """Return the id that a folder alone is marked with, or nothing; that of a mailbox that is left out names no other one."""
+        return one.container if self._marked[one.container] == 1 and one.path not in self._shut else ""
 
     def _key(self, one: Found) -> int | None:
         """Return the container that a folder is: by its place, else by its marker where that container lies nowhere."""
