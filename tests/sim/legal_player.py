@@ -61,7 +61,8 @@ class LegalPlayer(Householder):
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
         self.taken_out = set[str]()
-        """Words of messages that were moved or copied here, maybe out of a folder that is left alone: such a file is new mail."""
+        """Words of messages whose files may be new mail: moved or copied out of a folder that is left alone, or in one that a new
+        folder in it makes the folder of a new mailbox."""
         self.scripts = ScriptPlayer(world.scripts, seed) if world.scripts is not None else None
 
     def populate(self, messages: int = MESSAGES) -> None:
@@ -121,6 +122,13 @@ class LegalPlayer(Householder):
     def copy(self) -> None:
         if not self.single:
             super().copy()
+
+    def make(self) -> None:
+        super().make()
+        if not self.world.is_whole:
+            made = self._folders()
+            around = [one for one in made if any(other.startswith(f"{one}/") for other in made)]
+            self.taken_out.update(word_in(file.read_bytes()) for one in around for file in self.world.files(one))
 
     def _is_in(self, file: Path, folder: str) -> bool:
         """Return whether a message is in a folder that it is to go to, and note that it goes there if it is not."""
