@@ -260,7 +260,7 @@ def _answered(account: AccountConfig, question: Question | None, ending: float) 
         try:
             state = question.answer(ending - time.monotonic()).get("state")
         except BusyError:
-            health.is_silent = _is_locked(account.state_dir / LOCK)  # else it ended meanwhile
+            health.is_silent = _is_locked(account.state_dir / LOCK)  # else it has ended
             return health
         if isinstance(state, dict):
             health.live, health.run = (state, None) if "standing" in state else (None, state)

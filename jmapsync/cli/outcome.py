@@ -27,7 +27,7 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
                 if text not in planned and (results or not synced):
                     say(f"{here}: {text}", err=not synced, level="error")
             if results and report.planned:
-                say(*plan_lines(here, report.planned), err=not synced)
+                say(*plan_lines(here, report.planned))
             for problem in report.problems:
                 say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True, level="warning")
             if report.conflicts:

@@ -122,7 +122,7 @@ def _progress(one: dict[str, Any]) -> str:
 def _last_run(found: KindHealth) -> str:
     if found.last_run is None:
         return "not known" if found.why else "never synchronized"
-    why = f": {found.why}" if found.why else ""
+    why = f": {found.why}" if found.why and found.why != found.suspended else ""  # that has a line of its own
     return f"{found.last_state or 'ran'} {_local(found.last_run)}{why}"
 
 

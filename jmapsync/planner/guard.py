@@ -166,6 +166,7 @@ class _Scene(Struct, frozen=True):
             self.count,
             self.total,
             f"{self.count:,} of {self.total:,} items would be deleted{place} {where}, {why}. Nothing was written. "
+            f"`{command('sync --dry-run', self.account)}` lists them. "
             f"If this is meant, `{command('sync --allow-deletes', self.account)}` lets exactly this through; "
             f"otherwise {cure}.",
         )

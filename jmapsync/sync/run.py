@@ -52,12 +52,10 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
                 channel.withdrawn.accept()
         channel.progress.start(channel.account, channel.kind.name, f"comparing {channel.kind.name}", 0, 0)
         planned = RoundPlan.of(channel)
-        channel.guard.check(planned.tally, allow=_may_delete(channel), dry=channel.options.dry)
         if channel.options.dry:
-            from jmapsync.sync.describe import describe_plan  # noqa: PLC0415  # other runs need none of it
-
-            await describe_plan(channel, planned)
+            await _describe(channel, planned)
             break
+        channel.guard.check(planned.tally, allow=_may_delete(channel), dry=False)
         planned.keep_agreed()
         if not planned.has_work:
             break
@@ -67,6 +65,14 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
     if not channel.options.dry:
         await channel.remote.finish()
     return await _conclude(channel)
+
+
+async def _describe(channel: Channel, planned: RoundPlan) -> None:
+    """Put what a run would do into the report; raise SuspendedError after that if the guard would suspend it."""
+    from jmapsync.sync.describe import describe_plan  # noqa: PLC0415  # other runs need none of it
+
+    await describe_plan(channel, planned)
+    channel.guard.check(planned.tally, allow=_may_delete(channel), dry=True)
 
 
 async def _execute(channel: Channel, planned: RoundPlan, executor: Executor) -> None:

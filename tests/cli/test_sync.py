@@ -251,6 +251,11 @@ class TestTheGuard:
         assert jmapsync("status").code == 4
         assert "\n    suspended: " in jmapsync("status").out
         assert len(server.account.listing()) == 72
+        foretold = jmapsync("sync", "--dry-run")
+        assert (foretold.code, foretold.err) == (4, held.err)
+        assert len(foretold.out.splitlines()) == 50
+        assert " on the server: deleted here, unchanged on the server\n" in foretold.out
+        assert len(json.loads(jmapsync("sync", "--dry-run", "--json").out)["accounts"]["home"]["kinds"]["mail"]["plan"]) == 50
 
         allowed = jmapsync("sync", "--allow-deletes")
         assert allowed.code == 0

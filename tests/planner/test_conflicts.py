@@ -142,7 +142,8 @@ def test_marking_twenty_thousand_as_read_is_no_loss_and_emptying_the_trash_expla
     )
     assert held.message == (
         '800 of 800 items would be deleted from "Trash" on the server, which is more than 25 and more than 20 % at once. '
-        "Nothing was written. If this is meant, `jmapsync sync --allow-deletes home` lets exactly this through; "
+        "Nothing was written. `jmapsync sync --dry-run home` lists them. "
+        "If this is meant, `jmapsync sync --allow-deletes home` lets exactly this through; "
         "otherwise put the files back."
     )
 
