@@ -20,7 +20,7 @@ def manager_socket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: 
     name = str(tmp_path / "notify") if request.param == "path" else f"@jmapsync-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
-        listening.settimeout(2)
+        listening.settimeout(90)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
         yield listening
 

@@ -77,5 +77,5 @@ class TestOnATerminal:
                 terminal.wait_for('server: "Welcome" has $seen')
             finally:
                 demo.send_signal(signal.SIGINT)
-                code = demo.wait(30)
+                code = demo.wait(90)
         assert code == 0

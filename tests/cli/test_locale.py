@@ -85,7 +85,7 @@ def test_a_report_of_a_fault_names_paths_that_are_no_text(tmp_path: Path) -> Non
 def test_the_service_manager_is_notified_of_paths_that_are_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
-        heard.settimeout(10)
+        heard.settimeout(90)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "5000000")
         manager = ServiceManager()

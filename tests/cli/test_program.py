@@ -127,13 +127,15 @@ class TestSecrets:
         assert all(SECRET.encode() not in path.read_bytes() for path in kept)
 
     def test_stand_in_no_command_line(self, home: Home, server: DemoServer) -> None:
-        home.configure(secret='password_command = "cat secret; sleep 0.2"')
+        home.configure(secret='password_command = "cat secret; until [ -e seen ]; do sleep 0.05; done"')
         (home.path / "secret").write_text(f"{SECRET}\n")
         server.faults.latency.arm(0.3)
         run = subprocess.Popen([*PROGRAM, "sync"], env=home.environment(), cwd=home.path, stdout=subprocess.PIPE)
         seen = set()
         while run.poll() is None:
             seen |= command_lines(run.pid)
+            if any("cat secret" in line for line in seen):
+                (home.path / "seen").touch()
             time.sleep(0.02)
         out, _ = run.communicate()
         assert b"created here" in out
@@ -184,14 +186,14 @@ class TestTheOutsideWorld:
         assert (done.returncode, done.stderr) == (141, b"")
 
     def test_an_interrupt_ends_with_130_and_a_word(self, home: Home) -> None:
-        home.configure(secret='password_command = "touch asked; sleep 60"')
+        home.configure(secret='password_command = "touch asked; sleep 600"')
         run = subprocess.Popen([*PROGRAM, "sync"], env=home.environment(), cwd=home.path, stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not (home.path / "asked").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
-        _, err = run.communicate(timeout=30)
+        _, err = run.communicate(timeout=90)
         assert (run.returncode, err) == (130, b"jmapsync: interrupted.\n")
 
     def test_progress_is_drawn_on_a_terminal_only(self, home: Home, process: Command, server: DemoServer) -> None:

@@ -40,7 +40,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
 
 
 def _wait_for(text: str, written: Callable[[], str]) -> None:
-    until, found = time.monotonic() + 30, ""
+    until, found = time.monotonic() + 90, ""
     while text not in found:
         assert time.monotonic() < until, found
         found += written()

@@ -217,7 +217,7 @@ class TestWatch:
         assert jmapsync("sync").code == 4
         wait_for(lambda: "home: mail: failed" in shown.read_text())
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 4
+        assert watching.wait(90) == 4
         assert watching.stderr is not None
         assert watching.stderr.read() == ""
         assert "\x1b" not in shown.read_text()

@@ -131,7 +131,7 @@ def test_another_client_slips_in_between(server: DemoServer, objects: Objects, s
 
 def test_a_change_is_pushed_with_the_states_of_its_type(server: DemoServer, objects: Objects, store: Store) -> None:
     url = f"{server.origin}/jmap/events/?types=*&closeafter=state&ping=0"
-    with httpx.stream("GET", url, auth=("demo", "demo"), timeout=5) as answer:
+    with httpx.stream("GET", url, auth=("demo", "demo"), timeout=90) as answer:
         lines = (line for line in answer.iter_lines() if line)
         assert next(lines) == ": connected"
         fill(store, 1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def listening(server: DemoServer, query: str, timeout: float = 5, last_id: str = "") -> Iterator[Iterator[str]]:
+def listening(server: DemoServer, query: str, timeout: float = 90, last_id: str = "") -> Iterator[Iterator[str]]:
     """Open an event stream; it is connected once this returns."""
     url = f"{server.origin}/jmap/events/?{query}"
     with httpx.stream("GET", url, auth=("demo", "demo"), headers={"Last-Event-ID": last_id}, timeout=timeout) as answer:
@@ -106,7 +106,7 @@ def test_a_client_that_comes_back_is_sent_what_it_missed(server: DemoServer) -> 
 
 def test_a_dead_stream_says_nothing(server: DemoServer) -> None:
     server.faults.silent_events.arm()
-    with listening(server, "types=*&closeafter=no&ping=1", timeout=1.5) as lines:
+    with listening(server, "types=*&closeafter=no&ping=1", timeout=3) as lines:
         server.account.deliver(message())
         with pytest.raises(httpx.ReadTimeout):
             next(lines)
@@ -115,7 +115,7 @@ def test_a_dead_stream_says_nothing(server: DemoServer) -> None:
 def test_nothing_leaves_a_stream_that_is_paused(server: DemoServer) -> None:
     server.faults.held_events.arm()
     url = f"{server.origin}/jmap/events/?types=*&closeafter=no&ping=1"
-    with httpx.stream("GET", url, auth=("demo", "demo"), timeout=1.5) as answer:
+    with httpx.stream("GET", url, auth=("demo", "demo"), timeout=3) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         with pytest.raises(httpx.ReadTimeout):
             next(answer.iter_bytes())

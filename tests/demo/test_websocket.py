@@ -35,7 +35,7 @@ def socket(server: DemoServer, token: str = "demo-token", subprotocol: str = "jm
     url = server.service.session(server.origin)["capabilities"][CAPABILITY]["url"]
     headers = {"Authorization": f"Bearer {token}"}
     with connect(
-        url, subprotocols=[Subprotocol(subprotocol)], additional_headers=headers, proxy=None, close_timeout=1
+        url, subprotocols=[Subprotocol(subprotocol)], additional_headers=headers, proxy=None, close_timeout=1, open_timeout=90
     ) as connection:
         yield connection
 
@@ -45,7 +45,7 @@ def ask(connection: ClientConnection, value: object) -> dict[str, Any]:
     return hear(connection)
 
 
-def hear(connection: ClientConnection, seconds: float = 5) -> dict[str, Any]:
+def hear(connection: ClientConnection, seconds: float = 90) -> dict[str, Any]:
     answer = json.loads(connection.recv(timeout=seconds))
     assert isinstance(answer, dict)
     return answer

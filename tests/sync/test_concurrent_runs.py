@@ -86,7 +86,7 @@ class TestTwoRuns:
             " AccountLock(pathlib.Path(sys.argv[1]), 'dead').__enter__(); print('held', flush=True); os.kill(os.getpid(), 9)"
         )
         done = subprocess.run(
-            [sys.executable, "-c", holding, mirror.state / "lock"], capture_output=True, text=True, timeout=30, check=False
+            [sys.executable, "-c", holding, mirror.state / "lock"], capture_output=True, text=True, timeout=90, check=False
         )
         assert (done.returncode, done.stdout) == (-9, "held\n")
         assert_converges(full.account, mirror)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,27 +184,22 @@ def test_a_message_that_was_emptied_is_not_deleted(server: DemoServer, mirror: M
     assert list(server.account.emails) == [ref]
 
 
-def test_a_file_still_being_written_waits(server: DemoServer, mirror: Mirror) -> None:
+def test_a_file_still_being_written_waits(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror.sync()
     file = mirror.root / "INBOX" / "cur" / "slow"
-    started = threading.Event()
+    file.write_bytes(b"X-Line: 0\n")
 
-    def write_slowly() -> None:
-        with file.open("wb") as output:
-            for number in range(12):
-                output.write(b"X-Line: %d\n" % number)
-                output.flush()
-                started.set()
-                time.sleep(0.06)
-            output.write(b"\nbody\n")
+    def write_more(*_: object) -> None:
+        with file.open("ab") as output:
+            output.write(b"X-Line: 1\n")
 
-    writer = threading.Thread(target=write_slowly)
-    writer.start()
-    started.wait()
-    report = mirror.sync()
+    with monkeypatch.context() as patch:
+        patch.setattr("jmapsync.storage.maildir.identify.wait_until_quiet", write_more)
+        report = mirror.sync()
     assert [one.why for one in report.problems] == ["it is still being written; it is read once it is left alone"]
     assert len(server.account.emails) == 0
-    writer.join()
+    with file.open("ab") as output:
+        output.write(b"\nbody\n")
     mirror.sync()
     [ref] = server.account.emails
     assert server.account.raw(ref).replace(b"\r\n", b"\n") == file.read_bytes()
