@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -127,9 +128,22 @@ def run_program() -> None:
         register()
         program.main(prog_name=_NAME)
     try:
+        code = _invoke()
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except OSError as error:  # of the output: no message can be printed, or there is no room for results
+        code = ExitCode.FAILED
+        with suppress(OSError):
+            _complain(f"the output cannot be written: {error.strerror}")
+    sys.exit(_flush(int(code or 0)))
+
+
+def _invoke() -> int | None:
+    """Run the command; print why it failed. Raises OSError where the output cannot be written."""
+    try:
         # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.
         with program.make_context(_NAME, sys.argv[1:], terminal_width=_fit_help()) as context:
-            code = program.invoke(context)
+            code: int | None = program.invoke(context)
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
@@ -144,11 +158,19 @@ def run_program() -> None:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted.")
         code = _INTERRUPTED
-    except BrokenPipeError:
-        code = _BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001  # the last handler: users get no traceback
+    except Exception as error:  # the last handler: users get no traceback
+        if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and _is_of_output(error)):
+            raise
         code = _report(error)
-    sys.exit(_flush(int(code or 0)))
+    return code
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Return whether an error was met while text was printed."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals.get("__name__") == click.utils.__name__
 
 
 def _fit_help() -> int | None:
@@ -190,11 +212,14 @@ def _report(error: Exception) -> ExitCode:
 
 
 def _flush(code: int) -> int:
-    """Flush standard output, so that a reader that closed its end causes no message at exit."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _BROKEN_PIPE
-    if code == _BROKEN_PIPE:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    """Flush the output, so that a reader that closed its end, or a full disk, causes no message of Python at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            code = _BROKEN_PIPE
+        except OSError:
+            code = code or ExitCode.FAILED
+        if code == _BROKEN_PIPE:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return int(code)

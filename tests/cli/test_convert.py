@@ -77,3 +77,27 @@ def test_the_result_goes_to_a_file(tmp_path: Path) -> None:
     assert convert(CARD, "-", "--to", "vcard3", "-o", str(tmp_path / "out.vcf")).stdout == b""
     assert (tmp_path / "out.vcf").read_bytes().startswith(b"BEGIN:VCARD\r\nVERSION:3.0\r\n")
     assert convert(b"", str(tmp_path / "none")).returncode == 1
+
+
+def test_several_files_are_converted_and_those_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    first, second, broken = (tmp_path / name for name in ("1.vcf", "2.vcf", "3.vcf"))
+    first.write_bytes(CARD)
+    second.write_bytes(CARD)
+    broken.write_bytes(b"x")
+    done = subprocess.run(
+        [*PROGRAM, first, tmp_path / "none.vcf", second, broken, "--to", "jscontact"], capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 2
+    assert f"jmapsync: {tmp_path}/none.vcf: No such file or directory\n".encode() in done.stderr
+    assert f"jmapsync: {broken}: ".encode() in done.stderr
+
+
+def test_a_full_disk_is_named_and_is_no_fault_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "1.vcf").write_bytes(CARD)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*PROGRAM, tmp_path / "1.vcf"], stdout=full, stderr=subprocess.PIPE, check=False)
+    message = b"jmapsync: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, message)
+    done = convert(CARD, "-o", "/dev/full")
+    assert (done.returncode, done.stderr) == (1, b"jmapsync: /dev/full: No space left on device\n")

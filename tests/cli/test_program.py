@@ -185,6 +185,13 @@ class TestTheOutsideWorld:
         os.close(writer)
         assert (done.returncode, done.stderr) == (141, b"")
 
+    def test_nor_one_of_standard_error(self, home: Home) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([*PROGRAM, "status", "nobody"], env=home.environment(), stderr=writer, timeout=60, check=False)
+        os.close(writer)
+        assert done.returncode == 141
+
     def test_an_interrupt_ends_with_130_and_a_word(self, home: Home) -> None:
         home.configure(secret='password_command = "touch asked; sleep 600"')
         run = subprocess.Popen([*PROGRAM, "sync"], env=home.environment(), cwd=home.path, stderr=subprocess.PIPE)
