@@ -62,7 +62,7 @@ class Seen(Struct, frozen=True):
     outside: bool = False
     """Whether it lies in a container that is left out by the user's wish."""
     label: str = ""
-    """What people know it by, where the server says so in its listing."""
+    """What people know it by, where that shows in the listing."""
     adrift: str = ""
     """Why it is not known where on the server it lies, or not for all of its places; or nothing."""
 

@@ -199,7 +199,8 @@ class Ingester:
                     if seen.version != record.local:
                         if record.remote is None:  # else size and date are those of the email, until an edited one takes its place
                             record = replace(record, size=seen.size, stamp=seen.stamp)
-                        changed.append(replace(record, local=seen.version, digest=seen.digest))
+                        name = seen.label or record.name
+                        changed.append(replace(record, local=seen.version, digest=seen.digest, name=name))
             self.ledger.save(changed)
             contents = {seen.key: seen.content for seen in page.items if seen.key is not None and seen.content}
             self.ledger.contents.put("local", contents)

@@ -299,7 +299,7 @@ class ScriptScan(Struct):
         if seen != record.local:
             reading = self._readings.get(key)
             size = reading.size if reading is not None else record.size
-            self._found.items.append(Seen(place.name, seen, size, 0, key_of(name), key, (place,)))
+            self._found.items.append(Seen(place.name, seen, size, 0, key_of(name), key, (place,), label=f"script {name}"))
         if place not in self.known.places_of([key]).get(key, ()):
             self._found.places.append(place)
 

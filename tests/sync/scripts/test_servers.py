@@ -104,6 +104,26 @@ def test_limits_are_named_with_their_figures(make: Make) -> None:
     assert len(store.listing()) == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("a%2Fb", "does not take its name"), ("n" * 201, "its name of 201 octets may be too long")]
+)
+def test_a_name_that_cyrus_cannot_hold_is_blamed(make: Make, name: str, said: str) -> None:
+    _, store, mirror = make("cyrus312")
+    (mirror.root / f"{name}.sieve").write_text(KEEP)
+    [problem] = mirror.sync().problems
+    assert said in problem.why
+    assert set(store.listing()) == {"main", "other"}
+
+
+def test_a_problem_names_a_script_by_the_name_that_its_file_has_now(make: Make) -> None:
+    _, _, mirror = make("rfc")
+    (mirror.root / "other.sieve").rename(mirror.root / "new.sieve")
+    mirror.write("new", BROKEN)
+    mirror.sync()
+    (mirror.root / "new.sieve").rename(mirror.root / "newer.sieve")
+    assert [one.item for one in mirror.sync().problems] == ["script newer"]
+
+
 @pytest.mark.parametrize("name", ["%00", "a%00b", "bell%07", "tab\tname", "line\nname", "paragraph\u2029"])
 def test_a_name_with_a_control_character_keeps_no_other_script_from_being_sent(make: Make, name: str) -> None:
     _, store, mirror = make("cyrus312")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
+from jmapsync.formats.scripts import name_for
 from jmapsync.jmap.failures import SetError
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.set import refusal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/sieve"
 TAKEN = "the server has another script of this name"
+_LONG_NAME = 150
+"""Octets of a name that is not blamed for a failure: Cyrus 3.6 to 3.12 takes some 190, and says that longer ones do not compile."""
 _LONGEST = 2000
 """Characters kept of what a server says of a script."""
 
@@ -44,4 +47,9 @@ def refusal_of(job: Job, error: SetError) -> Receipt:
         return Stale(key, "it was activated on the server since it was listed")
     if error.type == "alreadyExists":
         return Refused(key, TAKEN, Remedy.HUMAN)
+    if error.type == "invalidProperties" and error.properties == ("name",):
+        return Refused(key, f"the server does not take its name ({error}); rename it", Remedy.NEVER)
+    octets = len(name_for(job.order.tags).encode())
+    if error.type == "serverFail" and octets > _LONG_NAME:
+        return Refused(key, f"the server refused it: {error}; its name of {octets} octets may be too long", Remedy.LATER)
     return refusal(job, error)
