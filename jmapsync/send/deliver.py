@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from jmapsync.errors import JmapsyncError, NetworkError, Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.replies import UnreachedError
-from jmapsync.send.identity import add_defaults, header_of, senders_of
+from jmapsync.send.identity import add_defaults, header_of, names_in, senders_of
 from jmapsync.storage.jmap.identities import IdentityError, choose
 from jmapsync.storage.jmap.scheduled import Status
 from jmapsync.storage.jmap.submission import RefusedError
@@ -212,7 +212,7 @@ class Sender:
         """Bring a message to the server, as a draft."""
         desk, path = await self._get_desk(), self.outbox.message(waiting.id)
         header = header_of(path)
-        identity = choose(desk.identities, senders_of(waiting.envelope, header))
+        identity = choose(desk.identities, senders_of(waiting.envelope, header), names_in(header))
         if waiting.stage is Stage.QUEUED:
             waiting = add_defaults(self.outbox, waiting, header, identity)
         blob_id = await self.post.upload(path)
@@ -227,7 +227,8 @@ class Sender:
     async def _submit(self, waiting: Waiting) -> tuple[Waiting, bool]:
         """Have a draft sent, at once or at its time, and return it with whether it is filed too."""
         desk = await self._get_desk()
-        identity = choose(desk.identities, senders_of(waiting.envelope, header_of(self.outbox.message(waiting.id))))
+        header = header_of(self.outbox.message(waiting.id))
+        identity = choose(desk.identities, senders_of(waiting.envelope, header), names_in(header))
         baseline = await self.post.baseline(waiting.email_id)
         asked = self.outbox.note(replace(waiting, stage=Stage.SENDING, baseline=baseline, asked_at=self.now()))
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.formats.addresses import addresses_in
+from jmapsync.formats.labels import shown
 from jmapsync.formats.outgoing import Header, OutgoingError, address_key, phrase, pieces_of, take_header
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def senders_of(envelope: Envelope, header: Header) -> list[str]:
     names = ("resent-from", "resent-sender") if _is_resent(header) else ("from", "sender")
     found = [one.address for value in header.values(*names) for one in addresses_in(value) if one.address]
     return list(dict.fromkeys([envelope.sender, *found]))
+
+
+def names_in(header: Header) -> frozenset[str]:
+    """Return the names that a message gives those whom it is from."""
+    import email.utils  # noqa: PLC0415  # only what is sent needs it
+
+    return frozenset(name for name, _ in email.utils.getaddresses([shown(value) for value in header.values("from")]) if name)
 
 
 def add_defaults(outbox: Outbox, waiting: Waiting, header: Header, identity: Identity) -> Waiting:

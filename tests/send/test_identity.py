@@ -137,3 +137,14 @@ def test_a_server_that_is_full_sent_nothing(desk: Desk) -> None:
     assert reported.fate is Fate.REFUSED
     [waiting] = desk.outbox.entries()
     assert waiting.stage is Stage.DRAFT
+
+
+def test_of_several_identities_of_one_address_the_one_of_the_name_counts(desk: Desk) -> None:
+    desk.identities(
+        {"email": "demo@example.com", "name": "Office", "replyTo": [{"email": "office@example.com"}]},
+        {"email": "demo@example.com", "name": "Demo", "replyTo": [{"email": "demo@example.org"}]},
+    )
+    desk.add()
+    assert [one.fate for one in desk.send()] == [Fate.SENT]
+    [left] = desk.server.account.sent
+    assert message_from_bytes(left.content, policy=policy.default)["Reply-To"] == "demo@example.org"

@@ -13,7 +13,7 @@ from jmapsync.storage.jmap.caller import Caller
 from jmapsync.text import some_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
@@ -92,10 +92,13 @@ def names_of(identities: Iterable[Identity]) -> str:
     return some_of(tuple(dict.fromkeys(one.email or one.label for one in identities)), _MOST_NAMED)
 
 
-def choose(identities: Sequence[Identity], senders: Sequence[str]) -> Identity:
-    """Return the identity that fits the first of some senders that any fits. Raises IdentityError."""
+def choose(identities: Sequence[Identity], senders: Sequence[str], names: Collection[str] = ()) -> Identity:
+    """Return the identity that fits the first of some senders that any fits. Raises IdentityError.
+
+    Of several that fit as well, it is one that has one of the `names` that the message gives its senders.
+    """
     for sender in senders:
-        best = max(identities, key=lambda one: one.fits(sender))
+        best = max(identities, key=lambda one: (one.fits(sender), one.name in names))
         if best.fits(sender):
             return best
     raise IdentityError(senders, identities)
