@@ -324,6 +324,11 @@ def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # an
     return value
 
 
+def is_form_parameter(name: str) -> bool:
+    """Return whether a parameter of a line describes the form of the file only."""
+    return name.lower() in _FORM_PARAMETERS
+
+
 def _plain_lines(lines: list[Any], noise: frozenset[str]) -> list[Any]:
     """Return jCard or jCal properties in canonical form, sorted, without time stamps and the like."""
     kept = [plain_line(line) for line in lines if not (_is_line(line) and line[0].lower() in noise)]

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import changes
+from jmapsync.formats.file_form import in_form_of
 from jmapsync.formats.grouped import LINES
 from jmapsync.formats.large_data import bring_back, set_aside
 from jmapsync.formats.merge import merge
@@ -83,7 +84,19 @@ class Objects(Struct):
                 mine, (now, data) = set_aside(json.loads(body.data or b"{}"))[1], set_aside(json.loads(normal_form(content)))
                 whole = bring_back(put_back(now, held, lost), (mine | data).get)
                 bodies[key] = Body(bodies[key].ref, encode(whole))
-        return bodies
+        return bodies | self._in_form_of_files(bodies)
+
+    def _in_form_of_files(self, bodies: dict[int, Body]) -> dict[int, Body]:
+        """Return by key the objects that differ in their form from the files that they replace, in the form of these."""
+        found: dict[int, Body] = {}
+        here = self.ledger.contents.of(list(bodies), "local") if self.codec.suffix == ".ics" else {}
+        for key, content in here.items():
+            if (data := bodies[key].data) is not None:
+                now = json.loads(normal_form(data))
+                formed = in_form_of(now, json.loads(content))
+                if formed != now:
+                    found[key] = Body(bodies[key].ref, encode(formed))
+        return found
 
     def adopt(self, kind: str) -> None:
         """Note of items that both sides hold but never agreed on which mean the same, as far as their files can say it.

@@ -42,6 +42,8 @@ _BOUNDS: Final = {
     "bySecond": (0, 60),
     "bySetPosition": (-366, 366),
 }
+_SCALES: Final = {"rscale": "gregorian", "skip": "omit"}
+"""The defaults of RFC 7529."""
 KNOWN: Final = frozenset({"@type", "frequency", "interval", "count", "until", "firstDayOfWeek", "rscale", "skip", *_LISTS.values()})
 
 
@@ -143,6 +145,7 @@ def write_rule(rule: Object, clock: Clock, until: str | None = None) -> str | No
     frequency = rule.get("frequency")
     if frequency not in _FREQUENCIES or not rule.keys() <= KNOWN:
         return None
+    rule = _without_scale(rule)
     parts = [f"FREQ={frequency.upper()}"]
     if (scale := rule.get("rscale")) is not None:
         if not isinstance(scale, str) or not _SCALE.fullmatch(scale):
@@ -169,6 +172,13 @@ def write_rule(rule: Object, clock: Clock, until: str | None = None) -> str | No
     return ";".join(parts)
 
 
+def _without_scale(rule: Object) -> Object:
+    """Return a rule without the defaults of RFC 7529, which Cyrus returns and khal does not know; SKIP needs RSCALE."""
+    if rule.get("rscale") != "gregorian" or rule.get("skip", "omit") != "omit":
+        return rule
+    return {name: value for name, value in rule.items() if name not in _SCALES}
+
+
 def _write_items(key: str, items: object) -> list[str] | None:
     if not isinstance(items, list) or not items:
         return None
@@ -180,7 +190,7 @@ def _write_items(key: str, items: object) -> list[str] | None:
 def is_same(rule: Object, text: str, clock: Clock) -> bool:
     """Return whether an RRULE value reads as a rule."""
     again = read_rule(text, clock)
-    return again is not None and _plain(again) == _plain(rule)
+    return again is not None and _plain({**_SCALES, **again}) == _plain({**_SCALES, **rule})
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
+from tests.formats.ical.test_zones import OLD_US, US, file, zone
 from tests.kit.object_mirror import ObjectMirror, change
 from tests.storage.jmap.objects.conftest import render
 from tests.sync.objects.samples import event
@@ -109,6 +110,22 @@ def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, 
         store.edit(ref, patch)
         assert not desk.sync()["calendars"].problems
         marks(desk)
+
+
+def test_the_zone_and_the_end_of_the_file_stay_when_the_title_is_edited_there(store: Store, desk: ObjectMirror) -> None:
+    times = ("DTSTART;TZID=Mine:20260308T093000", "DTEND;TZID=Mine:20260308T103000", "RRULE:FREQ=WEEKLY;COUNT=60", "SUMMARY:old")
+    for uid, rules in (("equal", US), ("own", OLD_US)):
+        path = desk.file("calendars", "rich").with_name(f"{uid}.ics")
+        path.write_bytes(file(*times, zones=zone("Mine", "-0500", "-0400", rules)).replace(b"UID:u\r", f"UID:{uid}\r".encode()))
+        desk.sync()
+        before = path.read_text()
+        [ref] = [ref for ref, item in store.items.items() if item["uid"] == uid]
+        store.edit(ref, {"title": "new"})
+        desk.sync()
+        stamps = ("DTSTAMP", "CREATED", "LAST-MODIFIED", "SEQUENCE")
+        after = [line for line in path.read_text().splitlines() if not line.startswith(stamps)]
+        wanted = [line for line in before.replace(":old", ":new").splitlines() if not line.startswith(stamps)]
+        assert sorted(after) == sorted(wanted)
 
 
 def test_an_entry_with_an_id_keeps_its_parts_when_its_value_changes(store: Store, desk: ObjectMirror) -> None:
