@@ -62,7 +62,7 @@ def renewed(before: Object, after: Object) -> Object:
     if isinstance(overrides := result.get("recurrenceOverrides"), dict):
         former = as_object(before.get("recurrenceOverrides"))
         result["recurrenceOverrides"] = {
-            key: _renewed_override(as_object(former.get(key)), patch, before, after) for key, patch in overrides.items()
+            key: _renewed_override(key, as_object(former.get(key)), patch, before, after) for key, patch in overrides.items()
         }
     return result
 
@@ -82,19 +82,32 @@ def _renewed(before: Object, after: Any, series: Object) -> Any:  # noqa: ANN401
     return result
 
 
-def _renewed_override(before: Object, patch: Any, series_before: Object, series: Object) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override with updated hints: complete ones, or those that it patches into the hints of its series."""
+def _renewed_override(
+    key: str,
+    before: Object,
+    patch: Any,  # noqa: ANN401 # any JSON value
+    series_before: Object,
+    series: Object,
+) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an override with updated hints: complete ones, or those that it patches into the hints of its series.
+
+    Its key is its recurrence id, of which the hint has RANGE=THISANDFUTURE.
+    """
     if not isinstance(patch, dict) or not any(path.partition("/")[0] in HOLDERS for path in patch):
         return patch
     beside = dict.fromkeys(_BESIDE_TIMES)
     old, new = ({**beside, **each} for each in (series_before, series))
-    before = {**{name: old[name] for name in _BESIDE_TIMES}, **before}
-    after = {**{name: new[name] for name in _BESIDE_TIMES}, **patch}
+    before = {**{name: old[name] for name in _BESIDE_TIMES}, "recurrenceId": key, **before}
+    after = {**{name: new[name] for name in _BESIDE_TIMES}, "recurrenceId": key, **patch}
     result = _renewed(before, after, series)
     for path in patch:
         steps = split(path)
         if steps[0] in HOLDERS and steps[1:2] == [_CONVERTED]:
-            hints = patch[path] if len(steps) == 2 else {"/".join(steps[2:]): patch[path]}  # noqa: PLR2004 # the map itself
+            if len(steps) > 3:  # noqa: PLR2004 # a part of a hint of the series, as the TZID
+                if _is_changed(split(steps[2]), {**series_before, **before}, {**series, **after}):
+                    del result[path]
+                continue
+            hints = patch[path] if len(steps) == 2 else {steps[2]: patch[path]}  # noqa: PLR2004 # the map itself
             if isinstance(hints, dict):
                 left = dict(_left(hints, as_object(before.get(path)), before, {**series, **after}, series))
                 result[path] = left if len(steps) == 2 else next(iter(left.values()), None)  # noqa: PLR2004 # as above
@@ -112,13 +125,17 @@ def _left(hints: Object, old: Object, before: Object, after: Object, series: Obj
         plain = hint
         if isinstance(hint, dict):
             times = steps[0] in _TIMES
-            changed = not same(follow(before, steps), value) or (
-                times and any(not same(before.get(name), after.get(name)) for name in _BESIDE_TIMES)
-            )
-            if (changed and same(old.get(path), hint)) or (times and not whole and _says_date(hint)):
+            if (_is_changed(steps, before, after) and same(old.get(path), hint)) or (times and not whole and _says_date(hint)):
                 plain = _without_form(hint, _FORM | ({"type"} if steps[0] == "media" else set()))
         if plain is not None:
             yield path, plain
+
+
+def _is_changed(steps: list[str], before: Object, after: Object) -> bool:
+    """Return whether the value at a path is another one, or in another zone."""
+    return not same(follow(before, steps), follow(after, steps)) or (
+        steps[0] in _TIMES and any(not same(before.get(name), after.get(name)) for name in _BESIDE_TIMES)
+    )
 
 
 def _says_date(hint: Object) -> bool:

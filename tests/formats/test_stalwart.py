@@ -8,6 +8,7 @@ import pytest
 
 from jmapsync.formats import stalwart
 from jmapsync.formats.canonical import canonical, plain_line, sense
+from jmapsync.formats.codec import schedules
 from jmapsync.formats.hints import renewing
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.lines import parse
@@ -16,6 +17,7 @@ from jmapsync.formats.patch import apply
 from jmapsync.formats.stalwartlines import ical_down, ical_up, vcard_down, vcard_up
 from jmapsync.formats.vcard.lines import read_lines
 from jmapsync.formats.vcard.preserved import read_property
+from tests.formats.ical.test_zones import EUROPE, US, file, zone
 
 ICAL = [
     ("COMMENT:a\\, b\\; c\\nd", ["comment", {}, "unknown", "a, b; c\nd"]),
@@ -161,6 +163,24 @@ def hints(item: dict[str, Any]) -> Any:  # noqa: ANN401 # any JSON value
 
 def test_an_edit_of_something_else_leaves_all_hints() -> None:
     assert renewing(HINTED, {"description": "x"}) == {"description": "x"}
+
+
+def test_an_edit_of_the_series_leaves_range_and_the_zone_of_its_overrides() -> None:
+    mine, other = zone("Mine", "+0100", "+0200", EUROPE), zone("Other", "-0500", "-0400", US)
+    times = ("DTSTART;TZID=Mine:20260308T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=4", "SUMMARY:x")
+    later = "BEGIN:VEVENT", "UID:u", "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Mine:20260309T100000"
+    ends = "DURATION:PT1H", "SUMMARY:y", "END:VEVENT"
+    for start, kept in (
+        ("DTSTART;TZID=Other:20260309T100000", {"range", "tzid"}),
+        ("DTSTART;TZID=Mine:20260309T120000", {"range"}),
+    ):
+        item = schedules("Event").read(file(*times, zones=[*mine, *other], more=(*later, start, *ends)))
+        assert renewing(item, {"title": "z"}) == {"title": "z"}
+        override = item["recurrenceOverrides"]["2026-03-09T10:00:00"]
+        assert {name for name in kept if name in str(override)} == kept
+        key = "recurrenceOverrides/2026-03-09T10:00:00"
+        moved = apply(item, renewing(item, {f"{key}/timeZone": "Asia/Tokyo"}))["recurrenceOverrides"]["2026-03-09T10:00:00"]
+        assert not any(path.endswith("/start/parameters/tzid") for path in moved)
 
 
 def test_a_start_with_a_time_takes_the_date_from_every_hint() -> None:
