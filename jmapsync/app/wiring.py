@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, OUTBOX, SPOOL
 from jmapsync.config import MailConfig
 from jmapsync.directories import make_private
-from jmapsync.errors import AccountGoneError, JmapsyncError, LocalError, SuspendedError, UnsupportedError
+from jmapsync.errors import AccountGoneError, ExitCode, JmapsyncError, LocalError, SuspendedError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -275,9 +276,12 @@ async def _credential(account: AccountConfig, ledger: Ledger, kinds: Sequence[Ki
     """Return the credential; that there is none is recorded as an attempt of every kind. Raises SignInError."""
     try:
         return await credential_for(account)
-    except JmapsyncError as error:
+    except (JmapsyncError, asyncio.CancelledError) as error:
         report = KindReport()
-        report.fail(str(error), error.exit_code)
+        if isinstance(error, JmapsyncError):
+            report.fail(str(error), error.exit_code)
+        else:
+            report.fail("the run was interrupted", ExitCode.FAILED)
         if not dry:
             for config in kinds:
                 ledger.record_run(config.kind, int(time.time()), report.to_json())

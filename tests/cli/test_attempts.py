@@ -54,6 +54,17 @@ def backdate(home: Home, seconds: int = 100) -> None:
     ledger.close()
 
 
+def test_one_that_is_interrupted_while_it_waits_for_the_secret_is_no_success_either(home: Home, jmapsync: Command) -> None:
+    assert jmapsync("sync").code == 0
+    home.configure(secret='password_command = "touch asked; sleep 60"')
+    with subprocess.Popen([*PROGRAM, "sync"], env=home.environment(), cwd=home.path, stderr=subprocess.DEVNULL) as process:
+        wait_for((home.path / "asked").exists)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(50) == 130
+    code, found = account(jmapsync, "status")
+    assert (code, found["reason"]) == (1, "the run was interrupted")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("where", ["session", "Blob/get"])
 def test_an_interrupted_pull_is_no_success(
