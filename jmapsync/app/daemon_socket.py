@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import socket
 import time
 from contextlib import suppress
@@ -44,6 +45,10 @@ class Question:
         """Do not wait for the answer; the daemon does what it was asked."""
         if self._link is not None:
             self._link.close()
+
+    def is_answered(self, seconds: float) -> bool:
+        """Return whether an answer begins, or the process ends, within so many seconds."""
+        return self._link is None or bool(select.select([self._link], [], [], seconds)[0])
 
     def answer(self, seconds: float | None = None) -> dict[str, Any]:
         """Wait for the answer, at most so long. Raise `BusyError` if none comes."""

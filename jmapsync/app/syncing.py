@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Wanted = Sequence[tuple[AccountConfig, list[str]]]
 
+_STILL = 2.0
+"""Seconds after which the daemon is asked what keeps it."""
+_SILENT = 10.0
+"""Seconds that it has to say so."""
 INSIDE = "JMAPSYNC_IN_HOOK"
 """Set for a hook, so that one which synchronizes (notmuch's post-new often does) does not call itself for ever."""
 
@@ -42,6 +46,7 @@ def sync_or_hand_over(config: Config, wanted: Wanted, options: Options, progress
         if account.name in asked:
             attempt = _Attempt(account, kinds, started)
             with attempt.reporting():
+                _await_answer(asked[account.name], account, progress)
                 attempt.report = _answer(asked[account.name], kinds)
             reports[account.name] = attempt.report
     return RunReport({name: reports[name] for name in dict.fromkeys([*(account.name for account, _ in wanted), *reports])})
@@ -59,6 +64,24 @@ def _ask(account: AccountConfig, kinds: list[str], options: Options) -> Question
     asked = {"full": options.full, "allow_deletes": options.allow_deletes, "kinds": kinds, "by_hook": INSIDE in os.environ}
     question = Question(account.state_dir, {"do": "sync", **asked})
     return question if question.is_sent else None
+
+
+def _await_answer(question: Question, account: AccountConfig, progress: Progress) -> None:
+    """Wait until the daemon answers; say once what keeps it from that: it waits for the server, or is silent itself."""
+    from jmapsync.app.daemon_socket import Question  # noqa: PLC0415  # as above
+
+    said = ""
+    while not question.is_answered(_STILL):
+        try:
+            state = Question(account.state_dir, {"do": "status"}).answer(_SILENT).get("state")
+        except BusyError as error:
+            why = f"{error.message} Still waiting for it."
+        else:
+            waits = state.get("waiting") if isinstance(state, dict) else None
+            why = f"The daemon waits: {waits['why']}" if waits else ""
+        if why and why != said:
+            progress.say(account.name, why)
+        said = why
 
 
 def _answer(question: Question, kinds: list[str]) -> AccountReport:

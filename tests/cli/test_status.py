@@ -157,7 +157,12 @@ class TestStatus:
             assert (reported["ok"], reported["accounts"]["home"]["exit_code"]) == (False, 1)
             assert "could not be reached" in reported["accounts"]["home"]["reason"]
             wait_for(lambda: "could not be reached" in daemon.status)
+            handed_over = subprocess.Popen([*PROGRAM, "sync"], env=home.environment(), stderr=subprocess.PIPE)
+            assert handed_over.stderr is not None
+            assert handed_over.stderr.readline().startswith(b"home: The daemon waits: Trying again in ")
             server.start()
+            handed_over.communicate(timeout=90)
+            assert handed_over.returncode == 0
             wait_for(lambda: jmapsync("status").code == 0)
 
     def test_of_a_daemon_that_does_not_answer(self, jmapsync: Command, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
