@@ -121,6 +121,10 @@ class Account(MailStore):
         self.calendars = Store(self, CALENDAR_MODEL)
         self.scripts = ScriptStore(self)
 
+    def has_calendar_address(self, address: object) -> bool:
+        """Return whether an address is the user's, in any case."""
+        return isinstance(address, str) and address.casefold() in map(str.casefold, self.calendar_addresses)
+
     def release(self) -> None:
         """Send what was held until now."""
         with self.transaction():

@@ -104,7 +104,7 @@ def _is_answer(account: Account, event: JsonObject, path: tuple[str, ...]) -> bo
 
 def _is_user(account: Account, participant: JsonObject) -> bool:
     address = participant.get("calendarAddress") or (participant.get("sendTo") or {}).get("imip")
-    return address in account.calendar_addresses
+    return account.has_calendar_address(address)
 
 
 def _is_owner(account: Account, event: JsonObject) -> bool:

@@ -61,4 +61,4 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
 def is_origin(account: Account, event: JsonObject) -> bool:
     """Return whether scheduling of an event starts in this account."""
     organizer = event.get("organizerCalendarAddress") or (event.get("replyTo") or {}).get("imip")
-    return organizer is None or organizer in account.calendar_addresses
+    return organizer is None or account.has_calendar_address(organizer)

@@ -222,6 +222,18 @@ def test_an_answer_reaches_the_organizer_where_the_configuration_says_so(make: C
     assert event["participants"]["me"]["participationStatus"] == "accepted"
 
 
+def test_a_user_is_known_by_an_address_in_any_case(make: Callable[..., Desk]) -> None:
+    address = "MAILTO:Demo@Example.COM"
+    desk = make()
+    invite(desk, me=address)
+    change(desk.file("calendars", "invited"), "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+    desk.sync_until_quiet()
+    assert desk.mailed == [("update", "invited")]
+    desk.add("own", ics("own").replace(f"ORGANIZER:{ME}", f"ORGANIZER:{address}"))
+    desk.sync_until_quiet()
+    assert desk.mailed == [("create", "own")]
+
+
 def test_an_alarm_of_a_guest_is_no_answer(make: Callable[..., Desk]) -> None:
     desk = make()
     invite(desk)
@@ -261,7 +273,7 @@ def test_participants_that_cannot_be_mailed_do_not_keep_an_event_from_the_server
     assert desk.mailed == []
 
 
-def invite(desk: Desk, **properties: Any) -> None:  # noqa: ANN401 # any JSON value
+def invite(desk: Desk, *, me: str = ME, **properties: Any) -> None:  # noqa: ANN401 # any JSON value
     """Put an event of somebody else into the user's calendar."""
     account = desk.server.account
     is_old = account.dialect.calendars == "1.0"
@@ -269,7 +281,7 @@ def invite(desk: Desk, **properties: Any) -> None:  # noqa: ANN401 # any JSON va
         "bob": {"@type": "Participant", "roles": {"owner": True, "attendee": True}, "participationStatus": "accepted"},
         "me": {"@type": "Participant", "roles": {"attendee": True}, "participationStatus": "needs-action", "expectReply": True},
     }
-    for key, address in (("bob", BOB), ("me", ME)):
+    for key, address in (("bob", BOB), ("me", me)):
         people[key] |= {"sendTo": {"imip": address}} if is_old else {"calendarAddress": address}
     organizer: dict[str, Any] = {"replyTo": {"imip": BOB}} if is_old else {"organizerCalendarAddress": BOB}
     event = {"uid": "invited", "title": "Talk", "start": "2037-01-02T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H"}

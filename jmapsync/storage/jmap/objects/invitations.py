@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.ical.fields import span
 from jmapsync.storage.jmap.objects.others_events import PER_USER
-from jmapsync.storage.jmap.objects.people import people_of
+from jmapsync.storage.jmap.objects.people import is_user, people_of
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
@@ -40,8 +40,8 @@ def is_organizer(event: Object, mine: frozenset[str]) -> bool:
     organizer = event.get("organizerCalendarAddress")
     if organizer is None:
         owners = [one for one in _participants(event) if isinstance(one.get("roles"), dict) and one["roles"].get("owner") is True]
-        return not owners or any(one.get("calendarAddress") in mine for one in owners)
-    return organizer in mine
+        return not owners or any(is_user(one.get("calendarAddress"), mine) for one in owners)
+    return is_user(organizer, mine)
 
 
 def is_over(event: Object, now: datetime) -> bool:
@@ -67,7 +67,8 @@ def _participants(event: Object | None) -> list[Object]:
 
 def _others(event: Object | None, mine: frozenset[str]) -> bool:
     organizer = (event or {}).get("organizerCalendarAddress")
-    return organizer not in {None, *mine} or any(one.get("calendarAddress") not in mine for one in _participants(event))
+    is_theirs = organizer is not None and not is_user(organizer, mine)
+    return is_theirs or not all(is_user(one.get("calendarAddress"), mine) for one in _participants(event))
 
 
 def _differ(before: Object, after: Object) -> bool:
@@ -79,7 +80,7 @@ def _answers(event: Object | None, mine: frozenset[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     whole: object = None
     for moment, people in people_of(event).items():
-        given = [one.get("participationStatus") for one in people.values() if one.get("calendarAddress") in mine]
+        given = [one.get("participationStatus") for one in people.values() if is_user(one.get("calendarAddress"), mine)]
         status = next((one for one in given if one not in _UNANSWERED), None)
         whole = status if not moment else whole
         if status != (whole if moment else None):

@@ -40,7 +40,7 @@ class Mailing:
         return returned.isdisjoint(order.homes) and await self.is_due(order.key, None, event)
 
     async def addresses(self) -> frozenset[str]:
-        """Return the calendar addresses of the user (draft-ietf-jmap-calendars, 3)."""
+        """Return the calendar addresses of the user, case-folded (draft-ietf-jmap-calendars, 3)."""
         if self._mine is None:
             call = Call("ParticipantIdentity/get", {"accountId": self._reader.account, "ids": None}, "identities")
             try:
@@ -49,5 +49,5 @@ class Mailing:
                 answer = {}
             identities = [one for one in answer.get("list") or () if isinstance(one, dict)]
             every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in identities]
-            self._mine = frozenset(address for address in every if isinstance(address, str))
+            self._mine = frozenset(address.casefold() for address in every if isinstance(address, str))
         return self._mine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.patch import apply
 from jmapsync.formats.pointer import describe, split
-from jmapsync.storage.jmap.objects.people import people_of
+from jmapsync.storage.jmap.objects.people import is_user, people_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _is_own(path: tuple[str, ...], people: Object, mine: frozenset[str]) -> bool
     match path:
         case ("participants", key, name):
             participant = people.get(key)
-            return name in ANSWER and isinstance(participant, dict) and participant.get("calendarAddress") in mine
+            return name in ANSWER and isinstance(participant, dict) and is_user(participant.get("calendarAddress"), mine)
     return False
 
 

@@ -21,6 +21,11 @@ def people_of(event: Object | None) -> dict[str, Object]:
     return found
 
 
+def is_user(address: object, mine: frozenset[str]) -> bool:
+    """Return whether an address is one of the user's, `mine`, which are case-folded: programs write `MAILTO:` too."""
+    return isinstance(address, str) and address.casefold() in mine
+
+
 def _patched(whole: Object, patch: Object) -> Object:
     """Return the participants of an occurrence, whose patch changes them; a path to one that is not there says nothing."""
     people = dict(whole)
