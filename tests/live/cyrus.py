@@ -29,7 +29,7 @@ _PREFIX = "jmapsync-cyrus-"
 _MEMORY = Path("/dev/shm")
 _ROOM = 2_000_000_000  # bytes; a benchmark of 100,000 messages keeps 1.1 GB
 _ADMIN_PASSWORD = "admin"
-_PATIENCE = 30.0  # seconds a server may take to start or stop on a busy machine
+_PATIENCE = 90.0  # seconds a server may take to start or stop on a busy machine
 # Below Linux's ephemeral range, so that no outgoing connection takes the port between our check and the server's bind.
 _PORTS = range(20_000, 32_000)
 # When our thread dies unshare does, with it the first process of the new process space, with that all the others.

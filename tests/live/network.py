@@ -81,10 +81,10 @@ class Cable:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=10)
+    subprocess.run(command, check=True, timeout=90)
 
 
 def interfaces(command: Sequence[str] = ()) -> set[str]:
     """Return the network interfaces there are, here or where a command such as `Cable.at_far_end` makes leads."""
-    lines = subprocess.run([*command, "ip", "-brief", "link"], check=True, capture_output=True, text=True, timeout=10).stdout
+    lines = subprocess.run([*command, "ip", "-brief", "link"], check=True, capture_output=True, text=True, timeout=90).stdout
     return {line.split()[0].partition("@")[0] for line in lines.splitlines()}

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,7 +17,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,14 +34,17 @@ HERE = Path(__file__).parent / "oidc"
 CACHE = Path(os.environ.get("JMAPSYNC_LIVE_CACHE", "/var/cache/jmapsync-live")) / "oidc"
 PROGRAM = [sys.executable, "-m", "jmapsync"]
 PATIENCE = 90.0
-_START = 60.0
+_START = 90.0
 _FORM = re.compile(r"<form[^>]*?action=\"([^\"]*)\".*?</form>", re.DOTALL)
 _INPUT = re.compile(r"<input[^>]*>")
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return one below Linux's ephemeral range, so that no outgoing connection takes it before a server does."""
+    while True:
+        port = random.SystemRandom().randrange(12_000, 20_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Authority:
             data={"token": token},
             headers={"Authorization": f"Basic {pair}"},
             trust_env=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
         return answer.json().get("active") is True
 
@@ -227,7 +231,7 @@ def browse(url: str, *, last: str = "") -> tuple[str, str]:
 
     `last` is a part of an address that is not opened: a redirect to it ends the visit.
     """
-    with httpx.Client(trust_env=False, timeout=60) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
         request = client.build_request("GET", url)
         for _ in range(40):
             reply = client.send(request)

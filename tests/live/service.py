@@ -95,5 +95,5 @@ def until(condition: Callable[[], object], seconds: float = 90.0) -> float:
 def silent_server() -> Iterator[tuple[str, socket.socket]]:
     """A server that accepts connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(15.0)
+        listener.settimeout(90.0)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/jmap/", listener

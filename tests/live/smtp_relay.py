@@ -52,7 +52,7 @@ class Relay:
 def listening(relay: Relay, controller: type[Controller] = Controller) -> Iterator[int]:
     """Let a relay take mail; yield its port."""
     [port] = free_ports(1)
-    running = controller(relay, hostname="127.0.0.1", port=port)
+    running = controller(relay, hostname="127.0.0.1", port=port, ready_timeout=90)
     running.start()
     try:
         yield port

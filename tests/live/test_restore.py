@@ -158,7 +158,7 @@ def test_killed_processes_leave_one_copy_of_each(account: Account, source: DemoS
     before: set[int] = set()
     for kill in range(1, 6):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 90
         while process.poll() is None and account.jmap.one("Email/query", {"limit": 0, "calculateTotal": True})["total"] < kill * 40:
             assert time.monotonic() < limit
         process.kill()

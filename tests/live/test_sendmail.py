@@ -99,7 +99,7 @@ def start(desk: HomeFolder, subject: str, program: Sequence[str] = PROGRAM) -> s
 def send(desk: HomeFolder, subject: str, program: Sequence[str] = PROGRAM) -> tuple[int, str]:
     """Send a message; return the exit code and what was said."""
     process = start(desk, subject, program)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     return process.returncode, err.decode()
 
 
@@ -178,12 +178,12 @@ def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_i
         out.is_asked.clear()
         process = start(desk, subject)
         if number % 2:
-            out.is_asked.wait(10)  # half of them while the server sends
+            out.is_asked.wait(90)  # half of them while the server sends
             time.sleep(chance.uniform(0, 0.25))
         else:
             time.sleep(chance.uniform(0.1, 0.7))
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         left = waiting(desk)
         stages |= set(left.values())
         if subject in left or process.returncode == 0:

@@ -12,6 +12,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from tests.live.screen import Screen, on_screen
+from tests.live.service import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +58,17 @@ def test_a_first_pull_is_shown_at_every_width_by_itself_and_by_status(environmen
             on_screen(["sh", "-c", f"{subprocess.list2cmdline(sync)}; exec sleep 60"], environment, columns=40)
         )
         _wait(run, r"^home: (fetching )?mail [\d,]+/2,000 0:\d\d")
-        for screen in watching.values():
-            _wait(screen, r"^  fetching mail .*[1-9][\d,]*/2,000 ")
-            assert _shows(screen, r"^home: synchronizing")
+        waiting = list(watching.values())
+
+        def all_showed_it() -> bool:
+            for screen in tuple(waiting):
+                text = screen.text()
+                if re.search(r"(?m)^  fetching mail .*[1-9][\d,]*/2,000 ", text):
+                    assert re.search(r"(?m)^home: synchronizing", text)
+                    waiting.remove(screen)
+            return not waiting
+
+        until(all_showed_it)
         _wait(run, r"^home mail: 2,000 created here")
         for screen in watching.values():
             _wait(screen, r"^  mail: synced  2,000")

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[2]
 USER = "mailuser"
 _PREFIX = "jmapsync-user-"
 _UIDS = range(24_000, 25_000)
-_PATIENCE = 30.0  # seconds a start or any command may take on a busy machine
+_PATIENCE = 120.0  # seconds a start or any command may take on a busy machine
 _PLACES = dict.fromkeys([sys.prefix, sys.base_prefix, str(PROJECT)])
 """What the user has to reach: the program and its Python, which may lie in the home of root."""
 
