@@ -50,11 +50,16 @@ async def test_each_delivery_is_reported(account: Account) -> None:
     async with listening(account.url, account.user, account.password) as ear:
         await ear.until(lambda: ear.listener.state.connected)
         assert (ear.listener.state.mode, ear.hints) == ("eventsource", [SYNC])
-        for count in range(2, 5):
-            await asyncio.to_thread(account.imap.append, "INBOX", [Draft(b"Subject: %d\r\n\r\nhello\r\n" % count)])
-            await ear.until(lambda count=count: len(ear.hints) == count)  # type: ignore[misc]
+        reported = 0
+        while reported < 3:
+            count = len(ear.hints)
+            await asyncio.to_thread(account.imap.append, "INBOX", [Draft(b"Subject: news\r\n\r\nhello\r\n")])
+            await ear.until(lambda count=count: len(ear.hints) > count)  # type: ignore[misc]
+            if SYNC in ear.hints[count:]:
+                continue  # Cyrus ended the stream, as it does when the machine stood still
             assert "Email" in ear.hints[-1]
             assert ear.listener.states["Email"] == account.jmap.one("Email/get", {"ids": []})["state"]
+            reported += 1
 
 
 @with_push
@@ -78,7 +83,7 @@ async def test_a_server_that_restarts_is_found_again() -> None:
             await ear.until(lambda: not ear.listener.state.connected)
             server.restart()
             await ear.until(lambda: ear.listener.state.connected)
-            assert ear.hints == [SYNC, SYNC]
+            assert ear.hints.count(SYNC) == len(ear.hints) >= 2
 
 
 @without_push
