@@ -83,13 +83,16 @@ async def test_a_server_that_waits_for_acknowledgements_gets_them_at_once(monkey
     async with wild(_halting) as host, client(f"http://{host}") as c:
 
         async def usual() -> float:
-            """Return the median of the seconds that downloads take; more of them than Linux acknowledges at once by itself."""
+            """Return the seconds that downloads take which nothing else on the machine delays.
+
+            They come after those that Linux acknowledges at once by itself.
+            """
             seconds = []
             for _ in range(40):
                 began = time.perf_counter()
                 assert await get(c, "G") == b"mail"
                 seconds.append(time.perf_counter() - began)
-            return statistics.median(seconds)
+            return statistics.quantiles(seconds[20:], n=10)[0]
 
         at_once = await usual()
         monkeypatch.setattr(curl_loop, "_QUICKACK", None)
