@@ -60,10 +60,10 @@ class ObjectProof(Struct):
             return f"differs from the server: {_named(changes(there, self.codec.align(here, there)))}"
         parts = []
         if record.local.body != base.local.body:
-            parts.append(f"it was changed here since it was last synchronised: {_named(self.codec.patch(base_here, here))}")
+            parts.append(f"it was changed here since it was last synchronized: {_named(self.codec.patch(base_here, here))}")
         if record.remote.body != base.remote.body:
             moved = with_keys(base_there, there, keys_between(base_there, there))
-            parts.append(f"it was changed on the server since it was last synchronised: {_named(changes(moved, there))}")
+            parts.append(f"it was changed on the server since it was last synchronized: {_named(changes(moved, there))}")
         return "; ".join(parts)
 
 

@@ -106,7 +106,7 @@ def untrusted(code: int, text: str, host: str) -> UntrustedError:
         message = f"The certificate of {host} is not valid yet."
         advice = "Check this machine's clock."
     elif code in _OTHER_NAME:
-        message = f"The certificate of {host} is one for another name ({said})."
+        message = f"The certificate of {host} is for another name ({said})."
         advice = "Check the host name; a network that asks for a sign-in answers so too."
     elif code == _SELF_SIGNED:
         message = f"The certificate of {host} is signed by itself, not by an authority."

@@ -227,7 +227,7 @@ class AccountReport(Struct):
         return self.error or " ".join(dict.fromkeys(kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason))
 
     def fail_unseen(self, kinds: Iterable[str]) -> None:
-        """Note of the kinds without a report that they were not synchronised, for the reason of the account."""
+        """Note of the kinds without a report that they were not synchronized, for the reason of the account."""
         for kind in kinds:
             if self.error and kind not in self.kinds:
                 self.kinds[kind] = KindReport()

@@ -203,7 +203,7 @@ class TestWhatStandsInTheWay:
         done = jmapsync("check")
         assert done.code == jmapsync("sync").code == 4
         assert f"home: The folder {home.mail} " in done.err
-        assert "so nothing is synchronised and nothing is deleted" in done.err
+        assert "so nothing is synchronized and nothing is deleted" in done.err
 
     def test_a_refused_secret(self, jmapsync: Command, home: Home) -> None:
         home.configure(secret='password_command = "echo wrong"')

@@ -286,7 +286,7 @@ class TestAnotherLayout:
         for options in ([], ["--full"], ["--dry-run"], ["--allow-deletes"]):
             done = jmapsync("sync", *options)
             assert done.code == 2
-            assert f'in the layout "{before}", not "{after}"; nothing was synchronised' in done.err
+            assert f'in the layout "{before}", not "{after}"; nothing was synchronized' in done.err
         assert (sorted(home.mail.rglob("*")), server.account.listing()) == (there, mail)
         home.configure(mail=f'layout = "{before}"')
         assert jmapsync("sync", "--full").code == 0

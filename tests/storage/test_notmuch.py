@@ -64,7 +64,7 @@ def test_where_nothing_knows_locks_nothing_is_locked(tmp_path: Path, monkeypatch
 
 def test_a_database_that_is_not_there_is_reported_in_a_message(notmuch: Notmuch, tmp_path: Path) -> None:
     for config in (notmuch.config, tmp_path / "nowhere"):
-        with pytest.raises(TagsError, match="cannot be used, so tags were not synchronised"), opened(config):
+        with pytest.raises(TagsError, match="cannot be used, so tags were not synchronized"), opened(config):
             pass
         assert folder_of(config) is None
 

@@ -55,7 +55,7 @@ def claim(root: Path, known: str, account: str, kind: str, *, dry: bool, layout:
     if known and (marker is None or marker.get("id") != known):
         what = "is not there" if not os.path.isdir(root) else "no longer holds its mirror's marker file .jmapsync"
         raise RootError(
-            f"The folder {root} {what}, so nothing is synchronised and nothing is deleted.",
+            f"The folder {root} {what}, so nothing is synchronized and nothing is deleted.",
             advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
         )
     if marker is not None:
@@ -78,7 +78,7 @@ def _check_unmarked(root: Path, known: str) -> None:
         raise LocalError(f"The folder {root} cannot be used: {why}.", advice="Fix that, or choose another path.")
     if why := marker_trouble(root):
         raise RootError(
-            f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
+            f"The folder {root} cannot be used, so nothing is synchronized and nothing is deleted: {why}.",
             advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
         )
 
@@ -93,7 +93,7 @@ def _check_marker(root: Path, marker: dict[str, Any], account: str, kind: str, l
     if marker.get("layout", "") != layout:
         raise LayoutError(
             f'The folder {root} holds its mail in the layout "{marker.get("layout") or USUAL}", not "{layout or USUAL}"; '
-            "nothing was synchronised.",
+            "nothing was synchronized.",
             advice="Set layout back, or start a new mirror: another account name and another path.",
         )
 

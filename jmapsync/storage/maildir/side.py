@@ -77,7 +77,7 @@ class MaildirSide:
         """
         if not known.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
             raise LayoutError(
-                f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronised.",
+                f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronized.",
                 advice="Set layout to the one it has, or choose another path.",
             )
         self.tree.holds, learnt = open_root(self.tree.root, known, account, "mail", dry=self._dry, layout=self._layout)

@@ -24,7 +24,7 @@ _FLOCK = "hhqqi0q"
 
 
 class TagsError(JmapsyncError):
-    """The notmuch database cannot be used now; mail itself is synchronised all the same."""
+    """The notmuch database cannot be used now; mail itself is synchronized all the same."""
 
     remedy = Remedy.LATER
     scope = Scope.ITEM
@@ -140,7 +140,7 @@ def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]
     try:
         with notmuch2.Database(config=where) as db:
             if is_locked(_xapian(db)):
-                raise TagsError("The notmuch database is locked by another program; tags are synchronised with the next run.")
+                raise TagsError("The notmuch database is locked by another program; tags are synchronized with the next run.")
             if not write:
                 yield TagDatabase(db)
                 return
@@ -148,7 +148,7 @@ def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]
             yield TagDatabase(db)
     except notmuch2.NotmuchError as error:
         why = str(error).strip().removeprefix("Error: ").rstrip(".")
-        raise TagsError(f"The notmuch database cannot be used, so tags were not synchronised: {why}.") from error
+        raise TagsError(f"The notmuch database cannot be used, so tags were not synchronized: {why}.") from error
 
 
 def folder_of(config: Path | None) -> Path | None:
@@ -168,7 +168,7 @@ def _binding() -> Any:  # noqa: ANN401 # the binding has no types
         import notmuch2  # noqa: PLC0415  # an optional dependency
     except ImportError as error:
         raise NoBindingError(
-            "Tags are not synchronised: the Python module notmuch2 is not installed.",
+            "Tags are not synchronized: the Python module notmuch2 is not installed.",
             advice="Install it beside jmapsync: pip install notmuch2 (on Debian that needs libnotmuch-dev, python3-dev and gcc).",
         ) from error
     return notmuch2
