@@ -54,7 +54,7 @@ Exit codes:
   1  failed
   2  usage or configuration
   3  done, but items are quarantined or in conflict
-  4  suspended: nothing was written
+  4  suspended: nothing of what is named was written
   5  sign-in needed or refused
   6  another run of the account is active
 """

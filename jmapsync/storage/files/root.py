@@ -79,7 +79,7 @@ def _check_unmarked(root: Path, known: str) -> None:
     if why := marker_trouble(root):
         raise RootError(
             f"The folder {root} cannot be used, so nothing is synchronized and nothing is deleted: {why}.",
-            advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
+            advice=f"Fix that, or put its own {MARKER} back; remove what lies there only if this folder was never a mirror.",
         )
 
 
