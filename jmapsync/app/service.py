@@ -91,6 +91,8 @@ class Service:
     _busy_hooks: set[str] = field(default_factory=set)
     """The accounts whose `on_success` runs."""
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _unread: str = ""
+    """Why the configuration that is there now is not the one in use, or nothing."""
     _is_up: bool = False
     """Whether the service manager was notified that the daemon is ready."""
 
@@ -277,8 +279,10 @@ class Service:
                 config = self.load()
                 accounts = {account.name: account for account in self._wanted(config)}
             except JmapsyncError as error:
-                _log.error("The configuration was not changed: %s", str(error).replace("\n", "; "))
+                self._unread = "The configuration was not changed: " + str(error).replace("\n", "; ")
+                _log.error("%s", self._unread)
             else:
+                self._unread = ""
                 await self._change_to(config, accounts)
                 _log.info("The configuration was read again.")
             if self._is_up:
@@ -315,7 +319,7 @@ class Service:
                 _log.error("%s: no progress for a long time; the watchdog is no longer fed", ", ".join(stuck))
             else:
                 self.manager.alive()
-            self.manager.status("; ".join(self._line(kept) for kept in self._kept.values()))
+            self.manager.status("; ".join(filter(None, [*(self._line(kept) for kept in self._kept.values()), self._unread])))
             period = min(CONTROL_SECONDS, self.manager.watchdog / 3 or CONTROL_SECONDS)
             await asyncio.sleep(period)
 

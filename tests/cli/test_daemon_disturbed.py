@@ -242,6 +242,7 @@ class TestConfigurations:
             daemon.send(signal.SIGHUP)
             daemon.wait_for_log("was not changed")
             assert "pol" in daemon.log
+            wait_for(lambda: "The configuration was not changed: " in daemon.status)
             server.account.deliver(LETTER)
             wait_for(lambda: holds(home, "Subject: hello"))
 
@@ -250,6 +251,7 @@ class TestConfigurations:
             daemon.wait_for_log("was read again")
             server.account.deliver(LETTER)
             wait_for((home.path / "hooked").exists)
+            wait_for(lambda: "was not changed" not in daemon.status)
 
     def test_many_reloads_at_once_leave_one_loop_per_account(self, home: Home, server: DemoServer) -> None:
         with running(home) as daemon:
