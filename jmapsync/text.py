@@ -92,3 +92,14 @@ def _escaped(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # an octet of a file name that is not UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter) or letter.encode("unicode_escape", "surrogatepass").decode()
+
+
+def percent_decoded(text: str) -> str:
+    """Return a text with its percent-encoded octets decoded.
+
+    >>> percent_decoded("two%20words")
+    'two words'
+    """
+    from urllib.parse import unquote  # noqa: PLC0415  # few texts need it
+
+    return unquote(text)

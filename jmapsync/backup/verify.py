@@ -18,12 +18,13 @@ from jmapsync.formats.message import Form
 from jmapsync.sync.observe import Observer
 from jmapsync.sync.report import Problem
 from jmapsync.sync.threads import complete
+from jmapsync.text import percent_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.ledger import Place, Record
-    from jmapsync.planner.model import Version
+    from jmapsync.planner.model import Rules, Version
     from jmapsync.sync.channel import Channel
 
 PAGE = 500
@@ -137,7 +138,9 @@ class Verifier(Struct):
                 if homes:
                     self._record_differs(record, f"{why} {self._names(homes)}")
             if here.tags != there.tags:
-                why = f"it is marked {_words(here.tags)} here and {_words(there.tags)} on the server"
+                rules = self.channel.kind.items
+                marked = "" if rules.tag_words else "marked "
+                why = f"it is {marked}{_words(here.tags, rules)} here and {_words(there.tags, rules)} on the server"
                 self._record_differs(record, why)
             return True
         return False
@@ -245,5 +248,8 @@ def _is_due(record: Record, now: float) -> bool:
     return (zlib.crc32(str(record.ref).encode()) + int(now // 86_400)) % SHARE == 0
 
 
-def _words(tags: frozenset[str]) -> str:
+def _words(tags: frozenset[str], rules: Rules) -> str:
+    """Return what an item with these tags is."""
+    if rules.tag_words:
+        return ", ".join(percent_decoded(tag.replace(":", " ", 1)) for tag in sorted(tags))
     return " ".join(sorted(tags)) or "nothing"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.planner.model import Rules, Side
+from jmapsync.planner.model import Rules, Side, TagWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,7 +163,7 @@ SIEVE = Kind(
     noun="script",
     capabilities=("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
     types=("SieveScript",),
-    items=Rules(kind="sieve"),
+    items=Rules(kind="sieve", tag_words=(TagWords("active", "activated", "deactivated"), TagWords("named:", "renamed"))),
     containers=Rules(kind="scripts", homeless=True, keeps_loser=False),
     rights=RightNames(read="", add=(), remove=(), edit=(), delete=()),  # RFC 9661 has none but that of the account
 )

@@ -117,7 +117,7 @@ def _after_deletion(pair: Pair, base: Base, gone: Side, rules: Rules, *, needed:
     deletion = reason.deleted(gone, left)
     homes, edit = _survival(survivor, base, side, rules)
     if not edit and not needed:
-        flags = reason.tags_changed(side, survivor, base.of(side))
+        flags = reason.tags_changed(side, survivor, base.of(side), rules)
         return Decision(None, None, f"{deletion}, {f'only {flags}' if flags else f'unchanged {reason.WHERE[side]}'}")
     body = Body(side) if left is None else merge_bodies(pair, base, rules)
     tags = {gone: base.of(gone).tags if left is None else left.tags, side: survivor.tags}

@@ -66,7 +66,7 @@ def _like_leader(pair: Pair, rules: Rules, follower: Side) -> tuple[Wanted | Non
         return Wanted(body.of(follower), model.tags, model.kept), body.phrase, body.loser
     undone = _undone(version, base.of(follower), rules, follower)
     led = reason.join(
-        reason.tags_changed(leader, model, base.of(leader)), reason.homes_changed(leader, model, base.of(leader), rules)
+        reason.tags_changed(leader, model, base.of(leader), rules), reason.homes_changed(leader, model, base.of(leader), rules)
     )
     phrase = reason.join(body.phrase, led, undone, reason.untidy(follower, version)) or "unchanged"
     tags = replay(base.of(follower).tags, model.tags, base.of(leader).tags)
@@ -77,7 +77,7 @@ def _undone(version: Version, agreed: Version, rules: Rules, follower: Side) -> 
     """Say what the follower did to its tags and homes that is taken back."""
     gone = reason.deleted(follower, version) if means_gone(version, rules) else ""
     homes = gone or reason.homes_changed(follower, version, agreed, rules)
-    changed = reason.join(reason.tags_changed(follower, version, agreed), homes)
+    changed = reason.join(reason.tags_changed(follower, version, agreed, rules), homes)
     return f"{changed}: taken back" if changed else ""
 
 

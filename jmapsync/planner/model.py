@@ -86,6 +86,16 @@ class Pair(Struct, frozen=True):
         return self.local if side is Side.LOCAL else self.remote
 
 
+class TagWords(Struct, frozen=True):
+    """How people call a change of tags that are no flags of a message."""
+
+    prefix: str
+    """How these tags begin; what follows, percent-encoded, is shown."""
+    set: str
+    cleared: str = ""
+    """Nothing where that says no more than what was set instead."""
+
+
 class Rules(Struct, frozen=True):
     """What makes one kind differ from another: data, never code paths."""
 
@@ -104,6 +114,8 @@ class Rules(Struct, frozen=True):
     """The most containers that an item may be in on the server (`maxMailboxesPerEmail`, `maxCalendarsPerEvent`); 0: no limit."""
     writable: frozenset[Side] = frozenset(Side)
     """The sides that may be written; `direction = "pull"` leaves LOCAL only."""
+    tag_words: tuple[TagWords, ...] = ()
+    """What changes of tags are called that are not flagged and unflagged."""
 
 
 class Wanted(Struct, frozen=True):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jmapsync.planner.model import SIDES, Base, Pair, Rules, Side, Version
+from jmapsync.text import percent_decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WHERE: Final = {Side.LOCAL: "here", Side.REMOTE: "on the server"}
 REWRITTEN: Final = "rewritten on both sides without a change"
@@ -53,13 +57,21 @@ def conflict(rules: Rules, cause: str) -> str:
     return f"{cause}: {WHOSE[rules.prefer]} stays{loser}"
 
 
-def tags_changed(side: Side, version: Version, base: Version) -> str:
+def tags_changed(side: Side, version: Version, base: Version, rules: Rules) -> str:
     """Say which tags one side set and cleared since the base."""
     added, removed = sorted(version.tags - base.tags), sorted(base.tags - version.tags)
-    return join(
-        f"flagged {WHERE[side]}: {', '.join(added)}" if added else "",
-        f"unflagged {WHERE[side]}: {', '.join(removed)}" if removed else "",
-    )
+    phrases = []
+    for words in rules.tag_words:
+        for act, tags in ((words.set, added), (words.cleared, removed)):
+            shown = [tag for tag in tags if tag.startswith(words.prefix)]
+            tags[:] = [tag for tag in tags if tag not in shown]
+            phrases.append(_tags(act, side, [percent_decoded(tag.removeprefix(words.prefix)) for tag in shown] if act else []))
+    return join(*phrases, _tags("flagged", side, added), _tags("unflagged", side, removed))
+
+
+def _tags(act: str, side: Side, names: Sequence[str]) -> str:
+    listed = ", ".join(filter(None, names))
+    return f"{act} {WHERE[side]}" + (f": {listed}" if listed else "") if names else ""
 
 
 def homes_changed(side: Side, version: Version, base: Version, rules: Rules) -> str:
@@ -95,7 +107,7 @@ def sets_changed(pair: Pair, base: Base, rules: Rules) -> str:
     for side in SIDES:
         version = pair.of(side)
         if version is not None:
-            phrases.append(tags_changed(side, version, base.of(side)))
+            phrases.append(tags_changed(side, version, base.of(side), rules))
             phrases.append(homes_changed(side, version, base.of(side), rules))
             phrases.append(untidy(side, version))
     return join(*phrases)

@@ -94,7 +94,7 @@ def test_verify_proves_them_and_names_what_differs(mirrored: Path, store: Script
     for line in (
         "new.sieve: it is here, and not on the server",
         "other.sieve: its bytes are not the server's",
-        "main.sieve: it is marked named:main here and active named:main on the server",
+        "main.sieve: it is named main here and active, named main on the server",
     ):
         assert line in done.out
 

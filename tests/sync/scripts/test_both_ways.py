@@ -398,8 +398,15 @@ def test_a_dry_run_says_what_a_run_would_do(pair: ScriptMirror, store: ScriptSto
     assert server.account.version == before
     assert pair.files["main"] == KEEP
     assert any(one.startswith("create new.sieve on the server: new here") for one in messages), messages
-    assert any("flagged here: active" in one for one in messages), messages
+    assert "update script other on the server: activated here" in messages
+    assert "deactivated here" in next(one for one in messages if one.startswith("replace script main on"))
     assert any(one.startswith("replace script main on disk: edited on the server") for one in messages), messages
+
+
+def test_a_dry_run_names_a_rename_and_an_activation_as_what_they_are(pair: ScriptMirror) -> None:
+    (pair.root / "other.sieve").rename(pair.root / "new name.sieve")
+    pair.link("new name")
+    assert "update script new name on the server: activated here; renamed here: new name" in pair.sync(dry=True).messages
 
 
 class TestADeletionMeetsAnActivation:
