@@ -168,6 +168,7 @@ def _values(data: bytes) -> Iterator[Any]:
     while place < len(text):
         try:
             value, place = decoder.raw_decode(text, place)
+            json.dumps(value, allow_nan=False)  # NaN is no JSON
         except (ValueError, RecursionError):
             yield None
             return

@@ -15,6 +15,7 @@ from todoman.model import Database
 
 from jmapsync.formats.codec import cards, schedules
 from jmapsync.formats.objects import encode
+from tests.formats.ical.test_zones import EUROPE, OLD_US, US, file, fixed, zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +160,30 @@ def test_a_title_edited_in_khal_is_all_that_changes(zone: str, start: str, rule:
     event.update_summary("New")
     event.increment_sequence()
     patch = codec.patch(base, codec.align(codec.read(event.raw.encode()), base))
+    assert {name: value for name, value in patch.items() if name != "sequence"} == {"title": "New"}
+
+
+@pytest.mark.parametrize("rule", [[], ["RRULE:FREQ=WEEKLY;COUNT=150"], ["RRULE:FREQ=WEEKLY"]])
+@pytest.mark.parametrize(
+    "zones",
+    [
+        zone("khal-1", "-0500", "-0400", US),
+        zone("khal-2", "-0500", "-0400", OLD_US),
+        zone("Morocco Standard Time", "+0000", "+0100", EUROPE),
+        fixed("khal-3", "+001730"),
+    ],
+    ids=["an IANA zone", "no IANA zone", "a name that khal knows otherwise", "seconds"],
+)
+def test_a_title_edited_in_khal_leaves_the_time_zone_of_the_file(zones: list[str], rule: list[str]) -> None:
+    codec, tzid = schedules("Event"), zones[1].removeprefix("TZID:")
+    data = file(f"DTSTART;TZID={tzid}:20260308T093000", "DURATION:PT45M", "SUMMARY:Old", *rule, zones=zones)
+    base = codec.read(data)
+    event = Event.fromString(data.decode(), calendar="a", locale=LOCALE)
+    event.update_summary("New")
+    event.increment_sequence()
+    edited_file = event.raw.encode()
+    assert edited_file.count(b"RRULE") < data.count(b"RRULE") or zones[1] == "TZID:khal-3"
+    patch = codec.patch(base, codec.align(codec.read(edited_file), base))
     assert {name: value for name, value in patch.items() if name != "sequence"} == {"title": "New"}
 
 

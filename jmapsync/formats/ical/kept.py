@@ -164,7 +164,8 @@ class Reading:
         pointer = (line.params.get("JSPTR") or [""])[0]
         path = split(pointer) if pointer else []
         try:
-            value = json.loads(unescape(line.value), parse_constant=_refuse)
+            value = json.loads(unescape(line.value))
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # NaN, 1e400 and half a surrogate pair are no JSON
         except (ValueError, RecursionError):
             value = None
         refused = value is None or not path or path[0] in _RESERVED
@@ -191,10 +192,6 @@ def _set_new(item: Object, path: list[str], value: object) -> bool:
         return False
     place[path[-1]] = value
     return True
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(text)  # NaN and Infinity are no JSON
 
 
 def extra(line: Line, known: Collection[str] = ()) -> Params:

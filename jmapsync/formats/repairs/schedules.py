@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.formats.objects import as_object, entries, pairs, same, with_entry
 from jmapsync.formats.pointer import at
 from jmapsync.formats.repairs.jsprops import stranded
+from jmapsync.formats.repairs.zones import shortened_zones
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -313,6 +314,6 @@ def _text(moment: datetime) -> str:
 
 
 SCHEDULE_RULES = (
-    *(utc_for_zone, repeated_master, copied_location, edited_copy, stranded_jsprops),
+    *(shortened_zones, utc_for_zone, repeated_master, copied_location, edited_copy, stranded_jsprops),
     *(repeated_location, split_categories, forgotten_language, replaced_style, respelled_durations, stale_copies),
 )

@@ -211,3 +211,11 @@ class TestThisAndFuture:
             assert {name: patch.get("title") for name, patch in found.items()} == {
                 name: patch.get("title") for name, patch in overrides.items()
             }
+
+
+@pytest.mark.parametrize("value", ["NaN", "[1e400]", '"\\\\ud800"', "{"])
+def test_a_jsprop_that_is_no_json_is_kept_as_a_line(value: str) -> None:
+    line = f'JSPROP;JSPTR="x.example:y":{value}'
+    data = file("DTSTART:20260101T120000Z", line)
+    assert "x.example:y" not in read_calendar(data)[0]
+    assert line in again(data)
