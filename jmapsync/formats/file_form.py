@@ -24,6 +24,8 @@ _TYPES: Final = frozenset({"Event", "Task"})
 _TIMES: Final = frozenset({"start", "due", "duration", "recurrenceId"})
 _BESIDE_TIMES: Final = ("start", "timeZone", "endTimeZone", "recurrenceIdTimeZone", "showWithoutTime")
 _ZONE: Final = "vtimezone"
+_COMPARED: Final = 400
+"""Overrides up to which each is compared with that of the file, which takes a millisecond."""
 
 
 def in_form_of(item: Object, mine: Object) -> Object:
@@ -48,7 +50,7 @@ def _in_form(item: Object, mine: Object) -> Object:
             else:
                 del result[name]
     result = _with_lines(result, mine)
-    if isinstance(overrides := item.get(_OVERRIDES), dict):
+    if isinstance(overrides := item.get(_OVERRIDES), dict) and len(overrides) <= _COMPARED:
         former = as_object(mine.get(_OVERRIDES))
         result[_OVERRIDES] = {key: _patch(item, result, key, patch, former.get(key)) for key, patch in overrides.items()}
     return result
@@ -56,7 +58,9 @@ def _in_form(item: Object, mine: Object) -> Object:
 
 def _patch(item: Object, result: Object, key: str, patch: Any, former: Any) -> Any:  # noqa: ANN401  # any JSON value
     """Return the override of the file if it makes of the result what that of the server makes of its object."""
-    if not isinstance(former, dict) or not isinstance(patch, dict) or patch.get("excluded") or former.get("excluded"):
+    if not isinstance(former, dict) or not isinstance(patch, dict) or same(patch, former):
+        return patch
+    if patch.get("excluded") or former.get("excluded"):
         return patch
     one, other = instance(item, _OVERRIDES, key, patch), instance(result, _OVERRIDES, key, former)
     return patch if one is None or other is None or not same(plain_item(one), plain_item(other)) else former
@@ -71,16 +75,20 @@ def _with_lines(item: Object, mine: Object) -> Object:
         same_times = steps[0] not in _TIMES or all(same(item.get(name), mine.get(name)) for name in _BESIDE_TIMES)
         if same_times and same(follow(item, steps), follow(mine, steps)):
             hints[path] = _hint(as_object(hint), as_object(hints.get(path)))
-    found = kept.get("components", [])
-    if not isinstance(found, list):
+    found, given = kept.get("components", []), own.get("components", [])
+    if not isinstance(found, list) or not isinstance(given, list):
         return item
-    zones = [value for value in own.get("components", ()) if value[:1] == [_ZONE] and value not in found]
+    zones = [value for value in given if _is_zone(value) and value not in found]
     result = {"@type": "ICalComponent", **{name: own[name] for name in ("name",) if name in own}, **kept}
     if hints:
         result["convertedProperties"] = hints
     if zones:
-        result["components"] = [*(value for value in found if not (isinstance(value, list) and value[:1] == [_ZONE])), *zones]
+        result["components"] = [*(value for value in found if not _is_zone(value)), *zones]
     return {**item, "iCalendar": result} if hints or zones else item
+
+
+def _is_zone(component: Any) -> bool:  # noqa: ANN401  # any JSON value
+    return isinstance(component, list) and component[:1] == [_ZONE]
 
 
 def _hint(mine: Object, now: Object) -> Object:

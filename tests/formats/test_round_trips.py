@@ -96,6 +96,8 @@ JUNK: list[Object] = [
     {"uid": "\r"},
     {"@type": "Event", "iCalendar": {"properties": [[[], {}, "unknown", "x"]]}},
     {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", 0, []]]}},
+    {"@type": "Event", "locations": {"a": {"name": {}}, "b": {"name": []}}},
+    {"@type": "Event", "iCalendar": {"components": [["vtimezone", 0, []], ["vtimezone", [["tzid", {}, "text", "A"]], []]]}},
     {
         "@type": "Event",
         "iCalendar": {"components": [["x", [], 0], 1, {}]},

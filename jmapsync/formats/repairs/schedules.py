@@ -153,10 +153,9 @@ def split_categories(before: Object, after: Object) -> Object:
 def repeated_location(before: Object, after: Object) -> Object:
     """Remove a location that todoman 4.7 makes of the copy of another's name, by writing LOCATION without parameters."""
     old, places = entries(before, "locations"), entries(after, "locations")
-    names = {place.get("name") for key, place in old.items() if places.get(key) == place}
-    copies = {
-        key for key in places.keys() - old.keys() if places[key].keys() <= {"@type", "name"} and places[key].get("name") in names
-    }
+    names = {name for key, place in old.items() if places.get(key) == place and isinstance(name := place.get("name"), str)}
+    new = [key for key in places.keys() - old.keys() if places[key].keys() <= {"@type", "name"}]
+    copies = {key for key in new if isinstance(name := places[key].get("name"), str) and name in names}
     if not copies:
         return after
     result = {**after, "locations": {key: place for key, place in places.items() if key not in copies}}

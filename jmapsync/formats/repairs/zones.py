@@ -1,6 +1,6 @@
 """Undo what khal 0.14 does to the VTIMEZONE of a file: it lists the changes around the first day of an event only.
 
-Each is at the local time after it (see `Rules.listed_by_khal`). Without this an edit of the title gives a series other times from the
+Each is at the local time after it (see `Rules.listed_by_khal`). Otherwise an edit of the title gives a series other times from the
 next year on.
 """
 
@@ -52,7 +52,7 @@ def _components(item: Object) -> list[Any]:
 
 def _vtimezones(item: Object) -> list[Any]:
     """Return the VTIMEZONEs that an object keeps, in jCal."""
-    return [value for value in _components(item) if value[:1] == _VTIMEZONE]
+    return [value for value in _components(item) if isinstance(value, list) and value[:1] == _VTIMEZONE]
 
 
 def _text(component: Any) -> str:  # noqa: ANN401  # any JSON value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats import canonical, codec, cyruscontact, jscalendar1, merge
 from jmapsync.formats import large_data as setaside
+from jmapsync.formats.file_form import in_form_of
 from jmapsync.formats.ical.kept import WON
 from jmapsync.formats.objects import MalformedError, instances
 from jmapsync.formats.patch import apply
@@ -128,6 +129,7 @@ def check_edit(codec: Codec, before: Object, after: Object) -> None:
         _same(codec, after, aligned, "other keys mean something else")
     codec.patch(before, after)
     take_back(before, aligned)
+    _same(codec, after, in_form_of(after, before), "in the form of another file it means something else")
     patched = apply(before, canonical.changes(before, aligned))
     _same(codec, aligned, patched, "the patch does not make the object after of the one before")
     merge.missing(canonical.changes(before, after), after)
