@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
+    from tests.cli.daemons import Daemon
 
 LETTER = b"Subject: hello\r\n\r\nhello\r\n"
 
@@ -38,6 +39,14 @@ def live(jmapsync: Command) -> dict[str, object]:
     """Return the state that the daemon reports; nothing while none answers."""
     reported: dict[str, object] | None = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]
     return reported or {}
+
+
+def delete_at_once(daemon: Daemon, files: list[Path]) -> None:
+    """Delete files of a daemon that is stopped for that: a pause in the middle would have it delete the first of them alone."""
+    daemon.send(signal.SIGSTOP)
+    for file in files:
+        file.unlink()
+    daemon.send(signal.SIGCONT)
 
 
 class TestTheServiceManager:
@@ -113,8 +122,7 @@ class TestSync:
     ) -> None:
         server.account.populate(60)
         with running(home) as daemon:
-            for file in home.inbox()[:50]:
-                file.unlink()
+            delete_at_once(daemon, home.inbox()[:50])
             wait_for(lambda: "home: suspended" in daemon.status)
             held = len(server.account.listing())
             assert jmapsync("sync").code == 4
@@ -133,8 +141,7 @@ class TestSync:
         home.configure(more=f'[accounts.home.contacts]\npath = "~/contacts"\n{QUIET}')
         server.account.populate(60)
         with running(home) as daemon:
-            for file in home.inbox()[:50]:
-                file.unlink()
+            delete_at_once(daemon, home.inbox()[:50])
             wait_for(lambda: "home: suspended" in daemon.status)
             held = len(server.account.listing())
             reported = json.loads(jmapsync("sync", "--kind", "contacts", "--allow-deletes", "--json").out)
