@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jmapsync.formats.ical.fields import at, is_local, shown
-from jmapsync.formats.ical.observances import HORIZON, seconds
+from jmapsync.formats.ical.observances import FAR, HORIZON, seconds
 from jmapsync.formats.ical.rules import Clock, write_rule
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def _expanded(rule: str, start: str, until: str, count: int | None) -> Occurrenc
         return None
     begin = at(start)
     horizon = min(max(HORIZON, begin.year + YEARS_AHEAD), _LAST_YEAR)
-    last = at(until) if until else datetime(horizon, 12, 31, 23, 59, 59)  # noqa: DTZ001  # local
+    ends = bool(until) and at(until).year <= max(FAR, horizon)
+    last = at(until) if ends else datetime(horizon, 12, 31, 23, 59, 59)  # noqa: DTZ001  # local
     cycles = (_LAST_YEAR - max(last, begin).year) // _CYCLE
     later = cycles * timedelta(days=_CYCLE_DAYS)
     found = [begin]

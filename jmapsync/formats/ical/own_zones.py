@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.contentline import unescape
 from jmapsync.formats.ical.fields import at, is_local, span
-from jmapsync.formats.ical.observances import DAY, HORIZON, seconds
+from jmapsync.formats.ical.observances import DAY, FAR, HORIZON, seconds
 from jmapsync.formats.ical.occurrences import YEARS_AHEAD, occurrences
 from jmapsync.formats.ical.rezoning import differing, rezoned, usual_times, whole_days
 from jmapsync.formats.ical.zone_match import near_zones, zone_of_rules, zone_of_span
@@ -199,8 +199,9 @@ def _most(parts: tuple[int, int, int]) -> int:
 def _last(item: Object, rule: Object, zone: str) -> int:
     """Return the instant of the last occurrence; for a rule without end, the horizon."""
     until = rule.get("until")
-    if is_local(until):
+    horizon = max(HORIZON, min(year_of(item) + YEARS_AHEAD, 9998))
+    if is_local(until) and at(until).year <= max(FAR, horizon):
         return _instant(until, zone)
     if "count" in rule and (found := occurrences(item)) is not None and found.locals:
         return _instant(found.locals[-1], zone)
-    return seconds(datetime(max(HORIZON, min(year_of(item) + YEARS_AHEAD, 9998)) + 1, 1, 1, tzinfo=UTC).replace(tzinfo=None))
+    return seconds(datetime(horizon + 1, 1, 1, tzinfo=UTC).replace(tzinfo=None))

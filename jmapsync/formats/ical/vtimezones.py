@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from jmapsync.formats.ical.observances import FAR
 from jmapsync.formats.ical.zones import zone_info
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
     """Return the first and the last year that a VTIMEZONE has to cover for the local times of an object."""
     found = [int(moment[:4]) for moment in moments]
     first, last = min(found, default=FOREVER), max(found, default=FOREVER)
+    last = min(last, max(FAR, first + _REGULAR + 1))
     return max(first, _FIRST), max(last, FOREVER, first + _REGULAR + 1) if endless else max(last, _FIRST)
 
 

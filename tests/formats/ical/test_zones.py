@@ -634,3 +634,19 @@ class TestFormsOfOtherPrograms:
                 except MalformedError:
                     continue
                 assert write_calendar(read_calendar(text)) == text
+
+
+@pytest.mark.parametrize("until", ["99991231T235959Z", "99991231", "25000101T000000Z"])
+def test_a_series_until_the_end_of_all_years_is_compared_like_one_without_end(until: str) -> None:
+    """Its file was once refused by the reader: it listed each change of the clock until the year 9998."""
+    for zones in ([], zone("Mine", "-0500", "-0400", US), zone("Mine", "-0500", "-0400", OLD_US)):
+        tzid = "Mine" if zones else "Europe/Berlin"
+        data = file(f"DTSTART;TZID={tzid}:20260105T100000", f"RRULE:FREQ=WEEKLY;UNTIL={until}", "SUMMARY:a", zones=zones)
+        item = read_calendar(data)[0]
+        endless = read_calendar(data.replace(f";UNTIL={until}".encode(), b""))[0]
+        for name in ("timeZone", "recurrenceOverrides"):
+            assert item.get(name) == endless.get(name)
+        written = write_calendar([item])
+        assert len(written) < 2000
+        assert f"UNTIL={until}".encode() in written
+        assert read_calendar(written) == [item]
