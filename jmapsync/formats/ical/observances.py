@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HORIZON: Final = 2037
 """The year until which the tz database lists transitions; a rule without end is compared until then."""
 FAR: Final = 2100
-"""The year from which on all zones follow the rules that they have then. A later UNTIL, as 99991231, ends no comparison of zones."""
+"""The year from which on all zones follow the rules that they have then. A later UNTIL, as 99991231, ends no comparison."""
 DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _WEEK: Final = 7
