@@ -133,9 +133,14 @@ class SetError:
         )
 
     @property
+    def lacks_blob(self) -> bool:
+        """Return whether the server does not know, or no longer knows, what was uploaded (RFC 8620, 6; RFC 8621, 4.8)."""
+        return self.type == "blobNotFound" or (self.type == "invalidProperties" and "blobId" in self.properties)
+
+    @property
     def remedy(self) -> Remedy:
-        """Return the remedy; an unknown type is permanent for this object."""
-        return _SET_REMEDIES.get(self.type, Remedy.NEVER)
+        """Return the remedy; an unknown type is permanent for this object. What was uploaded can be uploaded again."""
+        return Remedy.NOW if self.lacks_blob else _SET_REMEDIES.get(self.type, Remedy.NEVER)
 
     def __str__(self) -> str:
         """Return the type and what the server said of it."""

@@ -326,6 +326,16 @@ def test_trouble_of_the_server_is_waited_out(office: Office, error: str) -> None
     office.assert_sent_once()
 
 
+@pytest.mark.parametrize("error", [SetError("blobNotFound"), SetError("invalidProperties", properties=["blobId"])], ids=str)
+def test_an_upload_that_the_server_lost_is_uploaded_again(office: Office, error: SetError) -> None:
+    """A server deletes a blob early where the quota is used up (RFC 8620, 6)."""
+    office.add()
+    office.server.faults.set_error.arm(error, times=1, only=["Email/import"])
+    assert [one.fate for one in office.send()] == [Fate.WAITS]
+    office.send()
+    office.assert_sent_once()
+
+
 def test_a_message_waits_while_the_server_does_not_offer_to_send(office: Office) -> None:
     office.add()
     withdrawn = office.server.service.withdrawn

@@ -190,7 +190,7 @@ class Importer:
                 receipts.append(refused[job.order.key])
             elif errors[name].existing_id in bound:
                 receipts.append(self._bound(job, bound[errors[name].existing_id]))
-            elif again and _lacks_blob(errors[name]):
+            elif again and errors[name].lacks_blob:
                 forgotten.append(job)
             else:
                 receipts.append(_not_created(job, errors[name]))
@@ -315,11 +315,6 @@ class Importer:
 
 def _not_filed(job: Job, error: SetError | MethodError) -> Receipt:
     return failed_call(job, error) if isinstance(error, MethodError) else refusal(job, error)
-
-
-def _lacks_blob(error: SetError) -> bool:
-    """Return whether a message was refused because the server does not know, or no longer knows, what was uploaded (Cyrus)."""
-    return error.type == "blobNotFound" or (error.type == "invalidProperties" and "blobId" in error.properties)
 
 
 def _not_created(job: Job, error: SetError) -> Receipt:
