@@ -212,6 +212,17 @@ class Account(MailStore):
             record.name = name
             self.note_mailbox(record)
 
+    def give_role(self, mailbox: str, role: str) -> None:
+        """Give a mailbox a role, which another one may lose by that: no two have the same (RFC 8621, 2)."""
+        with self.transaction():
+            record = self.mailbox(mailbox)
+            for other in self.mailboxes.values():
+                if other.role == role and other is not record:
+                    other.role = None
+                    self.note_mailbox(other)
+            record.role = role
+            self.note_mailbox(record)
+
     def destroy_mailbox(self, mailbox: str) -> None:
         """Destroy a mailbox, and the messages that are nowhere else."""
         self.remove_mailbox(self.mailbox(mailbox).id)

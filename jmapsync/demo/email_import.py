@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.refusals import Refusals
     from jmapsync.demo.wire import Context
 
+_MARK_OF_NEW = "$hasnoattachment"
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 
 
@@ -89,7 +90,7 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     of_cyrus = not dialect.strict_updates
     homes = checked_mailboxes(context, account, _read_homes(wish.get("mailboxIds"), any_value=of_cyrus))
     content = account.blobs.get(str(wish.get("blobId")))
-    if content is None:
+    if content is None or (context.service.shape is not None and context.service.shape.loses_blob()):
         raise SetError("notFound") if dialect.import_rules == "james" else invalid_properties("blobId")
     keywords = checked_keywords(context, given_keywords(wish, members=of_cyrus))
     moment = received_at(wish)
@@ -103,6 +104,8 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     if dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
         raise SetError("alreadyExists", existingId=present[0])
     check_room(account, len(message))
+    if context.service.shape is not None and context.service.shape.freedoms.marks_new:
+        keywords |= {_MARK_OF_NEW}
     made = account.add_email(message, homes, keywords, moment)
     return {"id": made.id, "blobId": made.blob_id, "threadId": made.thread_id, "size": made.size}
 

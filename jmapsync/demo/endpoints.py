@@ -11,6 +11,7 @@ import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -172,8 +173,7 @@ class Endpoints:
                 refusal = None if endpoint == "well-known" else self._turned_away(request, authorization)
                 response = refusal or await handle(request, note)
             except RequestProblem as problem:
-                headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
-                response = _json(problem.body, problem.status, self.service.dialect.problem_type, headers)
+                response = self._refused(problem)
             response = self._formed(response)
             if faults.drop_after.shows(scopes):
                 return DroppedConnection()
@@ -184,6 +184,16 @@ class Endpoints:
             return response
 
         return answer
+
+    def _refused(self, problem: RequestProblem) -> Response:
+        """Return the answer to a request that is refused as a whole."""
+        headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
+        form = "jmap" if self.service.shape is None else self.service.shape.freedoms.problem_form
+        if form == "jmap" or problem.status not in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+            return _json(problem.body, problem.status, self.service.dialect.problem_type, headers)
+        if form == "bare":
+            return Response(HTML, problem.status, headers, "text/html")
+        return _json({"title": "Too many requests"}, problem.status, self.service.dialect.problem_type, headers)
 
     @contextmanager
     def _slot(self, kind: str, limit: int, name: str) -> Iterator[None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.responses import Response, StreamingResponse
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ _LEVEL = 1
 
 def in_form(response: Response, freedoms: Freedoms) -> Response:
     """Return an answer in the form that a server chooses for its bodies."""
+    if freedoms.json_form != "compact" and not isinstance(response, StreamingResponse) and "json" in (response.media_type or ""):
+        response.body = _rewritten(bytes(response.body), freedoms)
+        response.headers["content-length"] = str(len(response.body))
     if freedoms.content_coding == "identity" and not freedoms.chunked:
         return response
     if response.headers.get("content-type", "").startswith("text/event-stream"):
@@ -35,6 +40,13 @@ def in_form(response: Response, freedoms: Freedoms) -> Response:
     streamed.raw_headers = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
     _name_coding(streamed, freedoms)
     return streamed
+
+
+def _rewritten(body: bytes, freedoms: Freedoms) -> bytes:
+    """Return JSON with the same meaning and other octets."""
+    if freedoms.json_form == "spaced":
+        return b"\r\n" + msgspec.json.format(body, indent=1)
+    return json.dumps(msgspec.json.decode(body)).encode()
 
 
 def _with_body(response: Response, body: bytes, freedoms: Freedoms) -> Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-StateForm = Literal["number", "opaque", "unicode", "long"]
+StateForm = Literal["number", "opaque", "unicode", "long", "odd"]
 BriefLives = Literal["omitted", "destroyed", "both", "created"]
 """`created` alone is what only Cyrus 3.6 does, with mailboxes."""
 ItemForm = Literal["as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"]
@@ -25,7 +25,8 @@ class Freedoms:
 
     # States (RFC 8620, 1.2, 5.1 and 5.2)
     state_form: StateForm = "number"
-    """A state is any string: a number, something opaque, with letters beyond ASCII, or of 1,000 characters."""
+    """A state is any string: a number, something opaque, with letters beyond ASCII, of 1,000 characters, with signs that JSON,
+    URLs and SQL treat apart."""
     state_changes_alone: float = 0.0
     """How often an answer shows another string for the same state (5.1: it MUST change if the data does, not only then)."""
 
@@ -72,8 +73,14 @@ class Freedoms:
     # /set and /import (RFC 8620, 5.3; RFC 8621, 4.8); what real servers refuse is in `Dialect`
     updated_as: Literal["null", "object"] = "null"
     """What `updated` says of an id: null, or an object of properties that the server set."""
-    empty_results: Literal["null", "empty"] = "null"
-    """An empty `created`, `updated`, `destroyed`, `notCreated`...: null, or empty."""
+    empty_results: Literal["null", "empty", "absent"] = "null"
+    """An empty `created`, `updated`, `destroyed`, `notCreated`...: null, empty, or left out as if null were the default."""
+    partial_fails: float = 0.0
+    """How often a `/set` or `/import` does a part of what it is to do, or all of it, and answers `serverPartialFail` (3.6.2)."""
+    marks_new: bool = False
+    """Whether a message gets a keyword of the server's own when it is imported (RFC 8621, 4.1.1), as `$hasattachment` of Cyrus."""
+    loses_uploads: float = 0.0
+    """How often a blob is gone when it is to be imported (6: unreferenced ones are deleted early where the quota is used up)."""
     old_state: Literal["given", "null"] = "given"
     """`oldState` MAY be null if the server does not know it (5.3)."""
 
@@ -94,6 +101,10 @@ class Freedoms:
     """Uploads, downloads and events are on hosts of their own (Fastmail)."""
     event_variables: bool = True
     """False: eventSourceUrl has none of the variables that RFC 8620, 7.3, asks for (Fastmail)."""
+    json_form: Literal["compact", "spaced", "escaped"] = "compact"
+    """How the JSON of answers is written: with white space, with each letter beyond ASCII escaped (RFC 8259, 2 and 7)."""
+    primary: Literal["named", "none"] = "named"
+    """Whether the session names primary accounts (2: there may be none for a capability)."""
     more_capabilities: bool = False
     """Capabilities of other specifications, in the session and in accounts."""
 
@@ -117,9 +128,13 @@ class Freedoms:
 
     # Trouble that a correct server has (RFC 8620, 3.6)
     unavailable: float = 0.0
-    """How often a method answers `serverUnavailable`."""
+    """How often a method answers `serverUnavailable`, or what `unavailable_as` says."""
+    unavailable_as: Literal["serverUnavailable", "serverFail"] = "serverUnavailable"
+    """Either says that nothing was changed (3.6.2)."""
     throttled: float = 0.0
     """How often an API request answers 429 or 503, or the problem `limit`."""
+    problem_form: Literal["jmap", "untyped", "bare"] = "jmap"
+    """How it does so: by a problem of JMAP, by one without a type (RFC 9457, 3.1.1), by a page of a proxy that is no JSON."""
     retry_after: Literal["zero", "second", "date", "none"] = "zero"
     """What the header Retry-After says then: nothing to wait for, one second, a date that is past, or it is missing."""
     refused_objects: float = 0.0

@@ -189,10 +189,11 @@ class Service:
             if not self.is_vanished(account.id)
         }
         primary = next(iter(accounts), None)
+        names_primary = self.shape is None or self.shape.freedoms.primary == "named"
         session: JsonObject = {
             "capabilities": offered,
             "accounts": accounts,
-            "primaryAccounts": self._primary(accounts) if primary else {},
+            "primaryAccounts": self._primary(accounts) if primary and names_primary else {},
             "username": self.user,
             **self._urls(origin),
         }

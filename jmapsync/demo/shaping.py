@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem, SetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from jmapsync.demo.faults import Switch
     from jmapsync.demo.freedoms import Freedoms, ItemForm
 
 _STATES = ("state", "oldState", "newState", "queryState", "newQueryState")
 _STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState", "ifFromInState", "destroyFromIfInState")
-_MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_"}
+_MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_", "odd": "\" '\\\n%2F&#;\u2028{}-"}
 _APART = re.compile(r"^(upload[0-9]+|email)-")
+_MOST_PARTS = 4
 _TURN = "~"
 """Separates a state from a suffix that makes it another one."""
 _SET_RESULTS = ("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed")
@@ -66,6 +70,8 @@ class Shape:
         """Raise RequestProblem where a request is refused for coming too fast."""
         if self._happens(self.freedoms.throttled):
             status, wait = self.chance.choice((400, 429, 503)), _RETRY_AFTER[self.freedoms.retry_after]
+            if self.freedoms.problem_form != "jmap":
+                status = max(status, HTTPStatus.TOO_MANY_REQUESTS)
             raise RequestProblem("limit", "Too many requests.", limit="maxConcurrentRequests", status=status, retry_after=wait)
 
     def is_turning(self) -> bool:
@@ -81,6 +87,22 @@ class Shape:
         if self._happens(self.freedoms.refused_objects):
             raise SetError(self.freedoms.refusal)
 
+    @contextmanager
+    def failing_partly(self, name: str, partial_fail: Switch[int]) -> Iterator[None]:
+        """Let a call that writes do only some of its parts, and fail then."""
+        fails = name.partition("/")[2] in {"set", "import"} and self._happens(self.freedoms.partial_fails)
+        if fails:
+            partial_fail.arm(self.chance.randrange(_MOST_PARTS), times=1, only={name})
+        try:
+            yield
+        finally:
+            if fails:
+                partial_fail.disarm()
+
+    def loses_blob(self) -> bool:
+        """Decide whether a blob that was uploaded is gone."""
+        return self._happens(self.freedoms.loses_uploads)
+
     def session_state(self, state: str) -> str:
         """Return the state that a response shows."""
         return f"{state}-{self._next()}" if self._happens(self.freedoms.session_moves) else state
@@ -90,7 +112,7 @@ class Shape:
     def read_arguments(self, name: str, arguments: JsonObject) -> JsonObject:
         """Return arguments with states and blob ids as the server itself has them. Raises MethodError."""
         if self._happens(self.freedoms.unavailable):
-            raise MethodError("serverUnavailable")
+            raise MethodError(self.freedoms.unavailable_as)
         kind = name.partition("/")[2]
         if kind == "changes" and (
             self._happens(self.freedoms.cannot_calculate) or name.partition("/")[0] == self.freedoms.changes_lacking
@@ -128,6 +150,8 @@ class Shape:
         for key in _STATES:
             if isinstance(result.get(key), str):
                 result[key] = self._write_state(result[key])
+        if self.freedoms.extra_properties and kind in write:
+            result["example.com:more"] = [None]
         if kind == "changes":
             result["oldState"] = arguments["sinceState"]  # echoed (RFC 8620, 5.2)
         elif kind == "queryChanges":
@@ -277,6 +301,10 @@ class Shape:
             for key in _SET_RESULTS:
                 if key in result and result[key] is None:
                     result[key] = [] if key == "destroyed" else {}
+        if freedoms.empty_results == "absent":
+            for key in _SET_RESULTS:
+                if not result.get(key, ()):
+                    result.pop(key, None)
         if freedoms.old_state == "null" and "oldState" in result:
             result["oldState"] = None
         if freedoms.blob_ids == "apart" and name == "Email/import" and result.get("created"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,8 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     theirs = context.service.accounts.get(str(own.get("accountId", "")))
     if theirs is not None and not context.service.is_offered_in(theirs, method.capability):
         raise MethodError("accountNotSupportedByMethod")
-    result = method.run(context, decoded)
+    with nullcontext() if shape is None else shape.failing_partly(name, faults.partial_fail):
+        result = method.run(context, decoded)
     if (after := faults.after_call.take(scopes)) is not None:
         after()
     if (rewrite := faults.rewrite_result.take(scopes)) is not None:

@@ -29,7 +29,7 @@ def peer_of(**choices: Any) -> Iterator[tuple[DemoServer, Peer]]:  # noqa: ANN40
         yield server, peer
 
 
-@pytest.mark.parametrize("form", ["opaque", "unicode", "long"])
+@pytest.mark.parametrize("form", ["opaque", "unicode", "long", "odd"])
 def test_states_are_opaque_and_can_be_asked_from(form: StateForm) -> None:
     with peer_of(state_form=form) as (server, peer):
         before = peer.state()
@@ -163,6 +163,41 @@ def test_results_of_a_write_are_null_empty_or_objects() -> None:
         answer = peer.one("Email/set", {"update": {email: {"keywords/$seen": True}}})
         assert answer["updated"] == {email: {}}
         assert (answer["oldState"], answer["destroyed"], answer["notUpdated"], answer["created"]) == (None, [], {}, {})
+
+
+def test_empty_results_of_a_write_may_be_left_out() -> None:
+    with peer_of(empty_results="absent") as (server, peer):
+        email = server.account.deliver(message())
+        request = {"accountId": peer.account, "update": {email: {"keywords/$seen": True}}}
+        answer = peer.http.post(
+            f"{server.origin}/jmap/api/", json={"using": peer.using, "methodCalls": [["Email/set", request, "s"]]}
+        ).json()["methodResponses"][0][1]
+        assert answer.keys() & {"created", "updated", "destroyed", "notUpdated"} == {"updated"}
+
+
+def test_a_write_may_fail_after_some_of_its_parts_or_all() -> None:
+    done = set()
+    for seed in range(20):
+        with peer_of(partial_fails=1.0, seed=seed) as (server, peer):
+            emails = [server.account.deliver(message()) for _ in range(2)]
+            assert peer.error("Email/set", {"accountId": peer.account, "destroy": emails}) == "serverPartialFail"
+            done.add(2 - len(server.account.emails))
+    assert done == {0, 1, 2}
+
+
+def test_what_is_imported_may_get_a_keyword_of_the_server_s_own() -> None:
+    with peer_of(marks_new=True) as (_, peer):
+        assert peer.email(peer.deliver())["keywords"] == {"$hasnoattachment": True}
+
+
+def test_an_upload_may_be_gone_before_it_is_imported() -> None:
+    with peer_of(loses_uploads=1.0) as (_, peer):
+        assert peer.refusal(message()) == {"type": "invalidProperties", "properties": ["blobId"]}
+
+
+def test_a_method_may_fail_in_another_way_and_change_nothing() -> None:
+    with peer_of(unavailable=1.0, unavailable_as="serverFail") as (_, peer):
+        assert peer.error("Mailbox/get", {"accountId": peer.account}) == "serverFail"
 
 
 @pytest.mark.parametrize("form", ["members renamed", "defaults dropped", "defaults written", "unknown dropped"])

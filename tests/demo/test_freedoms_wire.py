@@ -80,6 +80,26 @@ def test_a_request_that_comes_too_fast_is_refused_with_or_without_a_time(retry_a
         assert answer.headers.get("retry-after") == header
 
 
+@pytest.mark.parametrize("form", ["untyped", "bare"])
+def test_a_proxy_refuses_without_a_word_of_jmap(form: Any) -> None:  # noqa: ANN401 # a literal
+    with DemoServer(freedoms=Freedoms(throttled=1.0, problem_form=form)) as server, peer_of() as (_, peer):
+        request = {"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {}, "e"]]}
+        answer = peer.http.post(f"{server.origin}/jmap/api/", json=request)
+        assert answer.status_code in {429, 503}
+        assert b'"type"' not in answer.content
+        assert ("json" in answer.headers["content-type"]) is (form == "untyped")
+
+
+@pytest.mark.parametrize("form", ["spaced", "escaped"])
+def test_json_has_other_octets_and_the_same_meaning(form: Any) -> None:  # noqa: ANN401 # a literal
+    with DemoServer(freedoms=Freedoms(json_form=form, primary="none")) as server, peer_of() as (_, peer):
+        server.account.name = "Zoë"
+        answer = peer.http.get(server.url)
+        assert answer.json()["accounts"][server.account.id]["name"] == "Zoë"
+        assert (b"\\u00eb" in answer.content, b"\n" in answer.content) == (form == "escaped", form == "spaced")
+        assert answer.json()["primaryAccounts"] == {}
+
+
 @pytest.mark.parametrize("refusal", ["rateLimit", "overQuota"])
 def test_an_object_may_be_refused_for_now(refusal: Any) -> None:  # noqa: ANN401 # a literal
     with peer_of(refused_objects=1.0, refusal=refusal) as (server, peer):

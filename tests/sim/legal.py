@@ -182,6 +182,20 @@ PUSH: dict[str, tuple[Any, ...]] = {
 }
 """How the server reports changes, a point of a `Dialect` among it."""
 
+LATER: dict[str, tuple[Any, ...]] = {
+    "state_form": ("odd",),
+    "empty_results": ("absent",),
+    "session_moves": (1.0,),
+    "partial_fails": (0.0, 0.1),
+    "marks_new": (False, True),
+    "loses_uploads": (0.0, 0.2),
+    "unavailable_as": ("serverUnavailable", "serverFail"),
+    "problem_form": ("jmap", "untyped", "bare"),
+    "json_form": ("compact", "spaced", "escaped"),
+    "primary": ("named", "none"),
+}
+"""More values of what stands above, and further choices; they are drawn apart, so that the others of a seed stay as they were."""
+
 ACCOUNTS: dict[str, tuple[Any, ...]] = {"account": ("shared", "beside others", "read only")}
 """Whose account it is (RFC 8620, 1.6.2 and 2): another user's, one's own while there are others, one that may not be written."""
 
@@ -205,6 +219,7 @@ USUAL_UPLOAD = 1_000_000
 CATALOGUE: dict[str, tuple[Any, ...]] = {}
 for _table in (LIMITS, DIALECT, FREEDOMS, OTHERS, FURTHER, PUSH, ACCOUNTS, REFUSALS, OBJECTS, RIGHTS, ITEM_RIGHTS):
     CATALOGUE |= _table
+CATALOGUE |= {_key: (*CATALOGUE.get(_key, ()), *_values) for _key, _values in LATER.items()}
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
@@ -269,6 +284,14 @@ class LegalServer:
         return dataclasses.replace(self, choices={key: value for key, value in self.choices.items() if key != name})
 
 
+def _drawn_later(seed: int, *, alone: bool) -> dict[str, Any]:
+    """Return choices of `LATER`. `alone`: there is one account to choose, or the configuration names it."""
+    later = random.Random(f"later {seed}")
+    often = later.choice((0.0, 0.0, 0.1, 0.3, 0.6))
+    chosen = {key: later.choice(values) for key, values in LATER.items() if later.random() < often}
+    return {key: value for key, value in chosen.items() if alone or key != "primary"}
+
+
 def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     """Return the server of a seed: a real server's way in some points, other ways in few or many others."""
     chance = random.Random(f"server {seed}")
@@ -291,6 +314,7 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
         chosen |= {key: other.choice(values) for key, values in ACCOUNTS.items()}
     if not objects and other.random() < OFTEN_REFUSALS:
         chosen |= {key: other.choice(values) for key, values in REFUSALS.items() if other.random() < OFTEN_EACH_REFUSAL}
+    chosen |= _drawn_later(seed, alone=chosen.get("account") != "beside others")
     if DIALECTS[name].version:
         # A client that fails at the door, or at its first import, would show nothing of what lies behind.
         chosen |= {"version": ""} if chance.random() < MILDER else {}

@@ -16,8 +16,6 @@ from tests.sim.world import local_letter, writes
 from tests.sim.world_checks import assert_true
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sim.world import World
 
 MESSAGES = 6
@@ -33,7 +31,7 @@ AMID = tuple(name for name in MAIL if name != "send")
 FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
 THERE = ("flag_there", "move_there", "destroy_there", "deliver")
 SWAPS = ("swap", "swap_there")
-SELDOM = ("edit_in_place", "backdate", "forget", "limit", "restore", "full", "slip", "listen", "write_large")
+SELDOM = ("edit_in_place", "backdate", "forget", "limit", "restore", "full", "slip", "listen", "write_large", "give_role")
 """What happens now and then between other acts."""
 SCRIPTS = ("script", "script", "script", "script_amid")
 """What happens to Sieve scripts where they are mirrored beside the mail."""
@@ -46,6 +44,7 @@ MOVING_LIMITS = (
     "max_changes",
 )
 LATEST_SLIP = 150
+ROLES = ("archive", "drafts", "sent", "junk", "important")
 
 
 class LegalPlayer(Householder):
@@ -60,9 +59,6 @@ class LegalPlayer(Householder):
         self.posting = Posting(world)
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
-        self.taken_out = set[str]()
-        """Words of messages whose files may be new mail: moved or copied out of a folder that is left alone, or in one that a new
-        folder in it makes the folder of a new mailbox."""
         self.scripts = ScriptPlayer(world.scripts, seed) if world.scripts is not None else None
 
     def populate(self, messages: int = MESSAGES) -> None:
@@ -123,20 +119,6 @@ class LegalPlayer(Householder):
         if not self.single:
             super().copy()
 
-    def make(self) -> None:
-        super().make()
-        if not self.world.is_whole:
-            made = self._folders()
-            around = [one for one in made if any(other.startswith(f"{one}/") for other in made)]
-            self.taken_out.update(word_in(file.read_bytes()) for one in around for file in self.world.files(one))
-
-    def _is_in(self, file: Path, folder: str) -> bool:
-        """Return whether a message is in a folder that it is to go to, and note that it goes there if it is not."""
-        is_in = super()._is_in(file, folder)
-        if not is_in and not self.world.is_whole:
-            self.taken_out.add(word_in(file.read_bytes()))
-        return is_in
-
     def write_twice(self) -> None:
         """File a new message in two folders, as a hard link or as a copy, at times read and flagged already."""
         folders = [one for one in self._folders() if (self.world.place(one) / "tmp").is_dir()]
@@ -171,6 +153,17 @@ class LegalPlayer(Householder):
         """Let the server forget what changed (RFC 8620, 5.2: it need not keep it)."""
         for log in self.world.account.logs.values():
             log.forget()
+
+    def give_role(self) -> None:
+        """Give a mailbox a role that another one may have had; that of the trash stays: what is in it may be destroyed.
+
+        One that denies a right gets none: mail could not be sent by way of it.
+        """
+        account = self.world.account
+        free = [box for box in account.mailboxes.values() if box.role not in {"inbox", "trash"} and all(box.rights.values())]
+        boxes = sorted(account.path(box) for box in free)
+        if boxes:
+            account.give_role(self._chance.choice(boxes), self._chance.choice(ROLES))
 
     def limit(self) -> None:
         """Let the server have another limit from now on, which its session's state shows (RFC 8620, 2)."""

@@ -31,6 +31,8 @@ SECTIONS = {
     "session_moves": "RFC 8620, 3.4: sessionState",
     "old_urls": "RFC 8620, 2",
     "version": DEPARTURE + "James 3.8",
+    "json_form": "RFC 8259, 2 and 7",
+    "primary": "RFC 8620, 2: primaryAccounts",
     "content_coding": "RFC 9110, 8.4.1",
     "chunked": "RFC 9112, 7.1",
     "http_version": "RFC 9112, 2.3; RFC 9113",
@@ -48,6 +50,9 @@ SECTIONS = {
     "unchanged_moves_state": "RFC 8620, 5.2",
     "garbage_state": "RFC 8620, 5.2",
     "future_state": DEPARTURE + "Cyrus; RFC 8620, 5.2, has cannotCalculateChanges",
+    "partial_fails": "RFC 8620, 3.6.2: serverPartialFail",
+    "marks_new": "RFC 8621, 4.1.1: keywords",
+    "loses_uploads": "RFC 8620, 6",
     "old_state": "RFC 8620, 5.3: oldState",
     # /changes
     "changes_order": "RFC 8620, 5.2",
@@ -117,6 +122,8 @@ SECTIONS = {
     "gives_roles": "RFC 8621, 2: role",
     "top_level": "RFC 8621, 1.3.1: mayCreateTopLevelMailbox",
     # Refusals for now
+    "unavailable_as": "RFC 8620, 3.6.2: serverFail",
+    "problem_form": "RFC 6585, 4; RFC 9110, 15.6.4",
     "unavailable": "RFC 8620, 3.6.2: serverUnavailable",
     "throttled": "RFC 8620, 3.6.1: limit; RFC 6585, 4",
     "retry_after": "RFC 9110, 10.2.3",

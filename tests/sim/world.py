@@ -311,7 +311,7 @@ class World:
 
         A user's own file may have other line ends than the server's copy, and its own time; a file of ours has neither.
         """
-        server, patterns, mirrored = self.on_server(), Patterns(self.ways.include, self.exclude), self.mirrored()
+        server, patterns, mirrored = self.on_server(), self.patterns, self.mirrored()
         expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes if patterns.covers(home))
         here = sorted((home, _lf(data), words) for home, data, words in self.on_disk() if home in mirrored)
         if self.ways.direction == "pull":
@@ -323,18 +323,18 @@ class World:
         assert self.ways.direction == "pull" or ours - edited <= {(to_disk(data), at) for _, data, _, at in server}
 
     @property
-    def is_whole(self) -> bool:
-        """Return whether every mailbox is mirrored."""
-        return Patterns(self.ways.include, self.exclude).is_all
+    def patterns(self) -> Patterns:
+        """Return what says which mailboxes are mirrored."""
+        return Patterns(self.ways.include, self.exclude)
 
     def mirrored(self) -> set[str]:
         """Return the paths of the folders that are mirrored; fail where the mirror leaves one alone without a reason.
 
         The reason is the path, or that the mailbox of which it is the folder has another path by now, or is gone.
         """
-        patterns = Patterns(self.ways.include, self.exclude)
+        patterns = self.patterns
         covered = {path for folder in maildirs(os.fspath(self.root)) if patterns.covers(path := self.path_of(folder))}
-        ledger = None if self.is_whole else Ledger.open_readonly(self.state / "ledger.sqlite")
+        ledger = None if patterns.is_all else Ledger.open_readonly(self.state / "ledger.sqlite")
         if ledger is None:
             return covered
         with closing(ledger):
@@ -347,7 +347,7 @@ class World:
 
     def assert_same_folders(self) -> None:
         """Fail unless there is a folder for each mailbox that is mirrored, and no other; one without mail too."""
-        patterns = Patterns(self.ways.include, self.exclude)
+        patterns = self.patterns
         here = {self.path_of(folder) for folder in maildirs(os.fspath(self.root))}
         there = set(self._boxes().values())
         missing, extra = (
