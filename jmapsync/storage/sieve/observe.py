@@ -207,7 +207,7 @@ class ScriptScan(Struct):
             return
         waiting = self.known.by_digest(self.kind, [stem, key_of(name)])
         for record in (*waiting.get(stem, ()), *waiting.get(key_of(name), ())):
-            if record.local is None and record.remote is not None and record.key not in self._places:
+            if record.local is None and record.key not in self._places and _is_named(record, file):
                 self._records[record.key] = record
                 self._readings[record.key] = reading
                 self._places[record.key] = self._place(reading.entry, record.key, reading.form)
@@ -330,7 +330,7 @@ class ScriptScan(Struct):
             return None
         key_now = key_of(name_for(seen.tags))
         for other in self.known.by_digest(self.kind, [key_now]).get(key_now, ()):
-            if other.local is None and other.remote is not None and other.key not in self._places:
+            if other.local is None and other.key not in self._places and _is_named(other, file_name(name_for(seen.tags))):
                 return other
         return None
 
@@ -358,6 +358,11 @@ class ScriptScan(Struct):
             name = next(iter(names_in(last.tags if last is not None else frozenset())), "")
             return f"the active script {name} {NO_OTHER}"
         return ""
+
+
+def _is_named(record: Record, file: str) -> bool:
+    """Return whether a script of the server has the name of a file by now: the ledger knows it by the one that it had too."""
+    return record.remote is not None and stands_for(file, name_for(record.remote.tags))
 
 
 def _was_active(record: Record) -> bool:

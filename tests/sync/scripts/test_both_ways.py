@@ -287,6 +287,18 @@ class TestTheActiveScriptVanishes:
         pair.sync_until_quiet()
         assert (store.active_name, set(store.listing())) == (later, {"other", later})
 
+    def test_here_and_is_renamed_on_the_server_before_a_file_has_its_old_name_again(
+        self, pair: ScriptMirror, store: ScriptStore
+    ) -> None:
+        (pair.root / "main.sieve").unlink()
+        assert pair.sync().state.value == "suspended"
+        store.rename("main", "renamed")
+        pair.write("main", "discard;\n")
+        pair.sync()
+        pair.sync_until_quiet()
+        assert store.listing() == {"main": b"discard;\r\n", "other": b"stop;\r\n"}
+        assert (set(pair.files), pair.active, store.active_name) == ({"main", "other"}, "main", "main")
+
     def test_on_the_server_and_another_one_is_activated_later(self, pair: ScriptMirror, store: ScriptStore) -> None:
         store.delete("main")
         assert pair.sync().state.value == "suspended"
