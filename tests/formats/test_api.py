@@ -63,11 +63,19 @@ def test_a_group_keeps_its_entries() -> None:
         {"@type": "Group", "entries": [1]},
         {"@type": "Group", "entries": [{"@type": "Event"}]},
         {"@type": "Group", "entries": [{**EVENT, "x": [[]] * 60_000}]},
+        {**EVENT, "uid": " "},
+        {**EVENT, "uid": "\u0085\n"},
     ],
 )
 def test_an_object_that_cannot_be_converted_is_refused(item: dict[str, object]) -> None:
     with pytest.raises(MalformedError):
         jscalendar_to_ical(item)
+
+
+@pytest.mark.parametrize("uid", ["", " ", "\u0085", "\n", "\u2003", "\r", "a\rb"])
+def test_a_card_whose_uid_would_be_read_as_none_is_refused(uid: str) -> None:
+    with pytest.raises(MalformedError):
+        jscontact_to_vcard({"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": "Ada"}})
 
 
 def test_a_file_that_cannot_be_converted_is_refused() -> None:

@@ -145,7 +145,7 @@ def write_entry(
     """
     name = "VTODO" if item.get("@type") == "Task" else "VEVENT"
     uid = item.get("uid")
-    if not isinstance(uid, str) or not uid:
+    if not isinstance(uid, str) or not uid.strip():  # a blank one is read as none
         raise MalformedError("The object has no uid.")
     writing = Writing(item.get("iCalendar"), name)
     writing.lines.append(f"UID{write_params(writing.noted_params('uid', 'UID'))}:{escape(uid)}")

@@ -60,7 +60,8 @@ def write_object(card: Json, *, four: bool) -> list[Line]:
 
 
 def _is_uid(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and "\r" not in value  # which no line can hold, and UID must be one
+    """Return whether a value can be a UID: no line holds a CR, and a blank one is read as none."""
+    return isinstance(value, str) and bool(value.strip()) and "\r" not in value
 
 
 def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any]]:
