@@ -70,6 +70,8 @@ class Pairs(enum.Enum):
     """Those that an edit may have made of each other: by meaning, value, key, then position."""
     PROVED = "proved"
     """By a key that is an id, then by meaning, then by value; nothing else."""
+    AGREED = "agreed"
+    """By meaning, by value, then by key: those that both sides agreed on. Place proves nothing where a side holds more than the other."""
     NOTED = "noted"
     """Those that were recorded before; no others are matched."""
 
@@ -108,6 +110,13 @@ def likely_keys(item: Object, reference: Object) -> Keys:
     """Return the keys that entries of an object have in another object with the same content in another form."""
     keys: Keys = {}
     _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.LIKELY))
+    return keys
+
+
+def agreed_keys(item: Object, reference: Object) -> Keys:
+    """Return the keys that entries of an object have in the other side's object of the same meaning: a server may give others."""
+    keys: Keys = {}
+    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.AGREED))
     return keys
 
 
@@ -282,8 +291,9 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str], p
         if owner == "Address":
             pairing.pair(lambda _, entry: _parts(entry))
         pairing.pair(lambda _, entry: _main(entry))
-    if pairs is Pairs.LIKELY:
+    if pairs in {Pairs.LIKELY, Pairs.AGREED}:
         pairing.pair(lambda key, entry: (key, _kind(entry)))
+    if pairs is Pairs.LIKELY:
         pairing.pair_by_place()
     taken = {*others, *names.values()}
     numbers: dict[str, Iterator[int]] = {}

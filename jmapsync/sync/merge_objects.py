@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.formats.align import keys_between, with_keys
+from jmapsync.formats.align import agreed_keys, keys_between, with_keys
 from jmapsync.formats.canonical import changes
 from jmapsync.formats.file_form import in_form_of
 from jmapsync.formats.grouped import LINES
@@ -139,6 +139,8 @@ class Objects(Struct):
         if not patch and self._is_unsaid(before, after):
             conflicts.append(UNSAID)
         after = apply(before, patch)
+        keys = agreed_keys(before, theirs)  # it may have got others since by a change that says nothing else
+        before, after = (with_keys(item, theirs, keys) for item in (before, after))
         if theirs != now:  # somebody changed it there, or only the order of its entries, by which a file's are known
             keys = keys_between(theirs, now)
             theirs, before, after = (with_keys(item, now, keys) for item in (theirs, before, after))

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jmapsync.demo import DemoServer
+from jmapsync.demo.freedoms import Freedoms
 from jmapsync.errors import ExitCode
 from jmapsync.storage.vdir.side import VdirSide
-from tests.kit.object_mirror import change, writes
-from tests.sync.objects.samples import WEEKLY, card, event
+from tests.kit.object_mirror import ObjectMirror, change, writes
+from tests.sync.objects.samples import ADA, WEEKLY, card, event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from jmapsync.demo import DemoServer, Store
+    from jmapsync.demo import Store
     from jmapsync.storage.known import Known
     from jmapsync.storage.port import Job, Written
-    from tests.kit.object_mirror import ObjectMirror
 
 
 def arguments(server: DemoServer, method: str) -> list[dict[str, Any]]:
@@ -243,3 +245,25 @@ class TestAServerThatDropsProperties:
         assert {"NOTE:hers", "NICKNAME:Amazing"} <= set(file.read_bytes().decode().split("\r\n"))
         desk.assert_well(desk.sync())
         assert len(arguments(server, "ContactCard/set")) == 1
+
+
+@pytest.mark.parametrize("act", ["move", "touch"])
+def test_an_edit_reaches_an_entry_to_which_the_server_gave_another_key(tmp_path: Path, act: str) -> None:
+    """Keys of maps are of no meaning (RFC 9553, 1.4.2): any change may bring others."""
+    with DemoServer(freedoms=Freedoms(items_kept="members renamed")) as server:
+        store = server.account.contacts
+        ref = store.add({**ADA, "phones": {"p": {"number": "+1"}, "q": {"number": "+2"}}})
+        store.create_collection("Other")
+        desk = ObjectMirror(server.url, tmp_path, kinds=("contacts",))
+        desk.sync_until_quiet()
+        file = desk.file("contacts", ADA["uid"])
+        if act == "move":
+            file = file.rename(desk.base / "contacts" / "Other" / file.name)
+        else:
+            phones = store.items[ref]["phones"]
+            store.edit(ref, {"phones": {f"srv-{key}": phone for key, phone in phones.items()}})
+        desk.sync_until_quiet()
+        change(file, "TEL:+2", "TEL:+3")
+        desk.sync_until_quiet()
+        assert sorted(phone["number"] for phone in store.items[ref]["phones"].values()) == ["+1", "+3"]
+        assert "TEL:+3" in file.read_text()
