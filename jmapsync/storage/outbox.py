@@ -24,14 +24,14 @@ from jmapsync.errors import LocalError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.message import Form, to_wire
 from jmapsync.opening import read_regular
-from jmapsync.storage.files.atomic import replace_bytes, sync_directories
+from jmapsync.storage.files.atomic import replace_bytes, sync_directories, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _MOST_NAMED = 5
 """Recipients in the name of a message."""
-_NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
+_NOTE, _MESSAGE, _UNFINISHED, _LOCK = ".json", ".eml", ".tmp", "lock"
 _TO_SEND = 20.0
 """Seconds that a server has to send what it held before it is asked what became of it."""
 _LONGEST_NOTE = 1 << 26
@@ -176,7 +176,8 @@ class Outbox:
         try:
             self._file(identity).unlink(missing_ok=True)
             sync_directories([os.fspath(self.folder)])
-            self.message(identity).unlink(missing_ok=True)
+            for path in (self.message(identity), self.message(f".{identity}"), unfinished(self._file(identity))):
+                path.unlink(missing_ok=True)  # the last two are what a killed run left
         except OSError as error:
             raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error
 
@@ -210,7 +211,7 @@ class Outbox:
             for entry in list(os.scandir(self.folder)):
                 path = Path(entry.path)
                 alone = path.suffix == _MESSAGE and not path.with_suffix(_NOTE).exists()
-                if alone and entry.stat().st_mtime < limit:
+                if (alone or path.suffix == _UNFINISHED) and entry.stat().st_mtime < limit:
                     path.unlink()
 
     @contextlib.contextmanager

@@ -54,6 +54,8 @@ def test_how_far_it_got_is_kept(outbox: Outbox) -> None:
 
 def test_what_is_removed_leaves_nothing(outbox: Outbox) -> None:
     waiting = outbox.add(HEADER, [], ENVELOPE)
+    for half_written in (f".{waiting.id}.json.tmp", f".{waiting.id}.eml"):
+        (outbox.folder / half_written).write_bytes(b"half")
     for _ in range(2):
         outbox.remove(waiting.id)
     assert list(outbox.folder.iterdir()) == []
@@ -110,14 +112,15 @@ def test_only_one_process_sends(outbox: Outbox) -> None:
 
 def test_what_a_killed_program_left_half_written_goes_after_a_day(outbox: Outbox) -> None:
     waiting = outbox.add(HEADER, [], ENVELOPE)
-    fresh, old = outbox.folder / "fresh.eml", outbox.folder / "old.eml"
-    for path in (fresh, old):
+    fresh, old, note = (outbox.folder / name for name in ("fresh.eml", "old.eml", ".old.json.tmp"))
+    for path in (fresh, old, note):
         path.write_bytes(b"half")
     long_ago = time.time() - 2 * 86_400
-    for path in (old, outbox.message(waiting.id)):
+    for path in (old, note, outbox.message(waiting.id)):
         os.utime(path, (long_ago, long_ago))
     outbox.tidy()
     assert fresh.exists()
     assert not old.exists()
+    assert not note.exists()
     assert outbox.entries() == [waiting]
     assert outbox.message(waiting.id).exists()
