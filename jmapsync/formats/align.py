@@ -71,7 +71,7 @@ class Pairs(enum.Enum):
     PROVED = "proved"
     """By a key that is an id, then by meaning, then by value; nothing else."""
     AGREED = "agreed"
-    """By meaning, by value, then by key: those that both sides agreed on. Place proves nothing where a side holds more than the other."""
+    """By meaning, by value, then by key: what both sides agreed on. Place proves nothing where one side holds more."""
     NOTED = "noted"
     """Those that were recorded before; no others are matched."""
 

@@ -179,6 +179,21 @@ def test_content_that_cannot_be_read_is_reported_as_what_it_is(make: Make, what:
     assert set(mirror.files) == {"main", "other", "third"}
 
 
+@pytest.mark.parametrize("name", ["other", "third"])
+def test_a_script_that_could_not_be_read_is_a_problem_no_more_once_it_is_deleted_there(make: Make, name: str) -> None:
+    """Whether it was known before, or never was."""
+    server, store, mirror = make("rfc")
+    if name == "third":
+        store.add(name, "# new\r\nkeep;\r\n")
+    else:
+        store.edit(name, "# new\r\nkeep;\r\n")
+    server.faults.missing_blob.arm(only=["download"])
+    assert {one.item for one in mirror.sync().problems} == {f"script {name}"}
+    store.delete(name)
+    mirror.sync_until_quiet()
+    assert name not in mirror.files
+
+
 @pytest.mark.parametrize("page", [1, 2, 3])
 def test_a_server_that_gives_few_at_a_time_is_asked_page_by_page(make: Make, page: int) -> None:
     server, store, mirror = make("rfc")

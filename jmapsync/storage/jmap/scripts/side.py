@@ -18,7 +18,7 @@ from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import Body, Folder, FolderPage, ItemPage, Refused, Seen, Traits, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from jmapsync.formats.quota import Quota
     from jmapsync.jmap.client import Client
@@ -64,7 +64,7 @@ class ScriptSide:
         self,
         cursor: str,
         known: Callable[[], set[str]],
-        again: Sequence[str] = (),  # noqa: ARG002  # all are listed
+        again: Sequence[str] = (),
         *,
         whole: bool = False,
     ) -> AsyncIterator[Observation]:
@@ -79,7 +79,7 @@ class ScriptSide:
             self._scripts.known = before.scripts | self._scripts.known
         yield FolderPage([Folder(HOME, HOME, "")], whole=True)
         listed = {one.id for one in found.items}
-        rest, silent = await self._scripts.missing(known() - listed - found.malformed.keys())
+        rest, silent = await self._scripts.missing(known().union(again) - listed - found.malformed.keys())
         scripts = [*found.items, *rest.items]
         failed = {**found.malformed, **silent, **await self._scripts.read(scripts, anew=whole)}
         page = ItemPage(
@@ -92,7 +92,8 @@ class ScriptSide:
         active = next((one.id for one in scripts if one.is_active), "")
         self._wish.note_active(active)
         page.refuted = NO_OTHER if active else ""
-        page.suspicious = _doubt(before, page.gone, active, left=len(scripts) + len(failed), known=len(known()))
+        gone = known().intersection(page.gone)
+        page.suspicious = _doubt(before, gone, active, left=len(scripts) + len(failed), known=len(known()))
         self._read_whole = {one.id for one in scripts if one.id not in failed} if whole else set()
         ids = {one.id for one in scripts}
         kept = {ref: one for ref, one in self._scripts.known.items() if ref in ids}
@@ -177,7 +178,7 @@ def _label(scripts: Sequence[Script], ref: str) -> str:
     return next((one.label for one in scripts if one.id == ref), ref)
 
 
-def _doubt(before: Cursor, gone: Sequence[str], active: str, *, left: int, known: int) -> str:
+def _doubt(before: Cursor, gone: Collection[str], active: str, *, left: int, known: int) -> str:
     """Return why a loss must not be believed without a person: following it would switch mail filtering off here."""
     if gone and not left and known > FEW:
         return "every script disappeared on the server at once"
