@@ -23,7 +23,7 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
             here = f"{name} {kind}"
             synced = report.state.value == "synced"
             planned = {step.message for step in report.planned}
-            for text in [one for one in report.messages if one != account.error]:  # that is printed once, for the account
+            for text in account.messages_of(kind):
                 if text not in planned and (results or not synced):
                     say(f"{here}: {text}", err=not synced, level="error")
             if results and report.planned:

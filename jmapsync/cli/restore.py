@@ -40,10 +40,9 @@ def restore(
 
 
 def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
-    for kind in report.kinds.values():
-        for message in kind.messages:
-            if message != report.error:
-                say(f"{here}: {message}", err=restored is None)
+    for name, kind in report.kinds.items():
+        for message in report.messages_of(name):
+            say(f"{here}: {message}", err=restored is None)
         for problem in kind.problems:
             say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
     if report.error:

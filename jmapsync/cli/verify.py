@@ -38,10 +38,9 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
     for name, (report, proofs) in found.items():
         if not as_json:
             _print(name, report, proofs, counts=not settings.quiet)
-        for kind, failed in report.kinds.items():
-            for message in failed.messages:
-                if message != report.error:
-                    say(f"{name} {kind}: {message}", err=True)
+        for kind in report.kinds:
+            for message in report.messages_of(kind):
+                say(f"{name} {kind}: {message}", err=True)
         if report.error:
             say(f"{name}: {report.error}", err=True)
     return code

@@ -101,22 +101,22 @@ def keys_between(item: Object, reference: Object) -> Keys:
 
     Overrides and localizations are not compared: entries that only they have keep their own keys.
     """
-    keys: Keys = {}
-    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.PROVED))
-    return keys
+    return _keys(item, reference, Pairs.PROVED)
 
 
 def likely_keys(item: Object, reference: Object) -> Keys:
     """Return the keys that entries of an object have in another object with the same content in another form."""
-    keys: Keys = {}
-    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.LIKELY))
-    return keys
+    return _keys(item, reference, Pairs.LIKELY)
 
 
 def agreed_keys(item: Object, reference: Object) -> Keys:
     """Return the keys that entries of an object have in the other side's object of the same meaning: a server may give others."""
+    return _keys(item, reference, Pairs.AGREED)
+
+
+def _keys(item: Object, reference: Object, pairs: Pairs) -> Keys:
     keys: Keys = {}
-    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.AGREED))
+    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, pairs))
     return keys
 
 

@@ -27,7 +27,7 @@ _SUCCESSOR = "successor"
 _MADE = "made "
 """Prefix of the ledger's notes of ids that the server has not listed yet; the kind follows."""
 _SEEN = "seen"
-"""Such a note of what somebody else made."""
+"""The text of such a note where somebody else made it."""
 
 
 def announce(record: Record, kind: str, size: int, at: int) -> Intent:
@@ -66,7 +66,7 @@ def note_made(ledger: Ledger, kind: str, refs: Iterable[str], cursor: str) -> No
 
 
 def note_seen(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
-    """Keep the ids of what somebody else made until a cursor that covers it is stored: what holds of our own holds of it."""
+    """Keep the ids of what somebody else made until a cursor that covers it is stored: no list of changes has to name it either."""
     ledger.set_notes_below(_name(kind), dict.fromkeys(refs, _SEEN))
 
 

@@ -29,8 +29,7 @@ class Both:
 
     def __init__(self, shown: Progress, meter: Meter) -> None:
         """Pass on what happens to both; the meter logs no messages, because `shown` prints them."""
-        self._shown, self._meter = shown, meter
-        self._both: tuple[Progress, Progress] = (shown, meter)
+        self._both = (shown, meter)
 
     def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
         """Begin a stretch of work."""
@@ -49,8 +48,9 @@ class Both:
 
     def say(self, account: str, message: str) -> None:
         """Pass on a message."""
-        self._shown.say(account, message)
-        self._meter.note(message)
+        shown, meter = self._both
+        shown.say(account, message)
+        meter.note(message)
 
 
 class Meter:

@@ -226,6 +226,10 @@ class AccountReport(Struct):
         """Return why the exit code is not 0, in words."""
         return self.error or " ".join(dict.fromkeys(kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason))
 
+    def messages_of(self, kind: str) -> list[str]:
+        """Return the messages about one kind, without the error of the account, which is printed once for all of them."""
+        return [message for message in self.kinds[kind].messages if message != self.error]
+
     def fail_unseen(self, kinds: Iterable[str]) -> None:
         """Note of the kinds without a report that they were not synchronized, for the reason of the account."""
         for kind in kinds:

@@ -290,7 +290,7 @@ def _yearly(rule: str, first: int) -> Yearly | None:
     parts = _parts(rule)
     parts.pop("WKST", None)
     for name, value in (("BYHOUR", first % DAY // 3600), ("BYMINUTE", first // 60 % 60), ("BYSECOND", first % 60)):
-        if parts.get(name, "").lstrip("0") == (str(value) if value else "") and name in parts:
+        if name in parts and parts[name].lstrip("0") == (str(value) if value else ""):
             del parts[name]  # Lotus Notes repeats the time of DTSTART
     if parts.get("BYDAY") in _DAYS and "BYMONTHDAY" not in parts and (place := parts.pop("BYSETPOS", "")):
         parts["BYDAY"] = place + parts["BYDAY"]

@@ -18,7 +18,7 @@ from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.file_state import state_of
-from jmapsync.storage.files.root import USUAL, open_root, read_marker
+from jmapsync.storage.files.root import USUAL, open_root, read_marker, root_note
 from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.maildir.folders import observe_folders
@@ -75,7 +75,7 @@ class MaildirSide:
 
         Raises what `claim` raises, and LayoutError for a tree of another program in the other layout.
         """
-        if not known.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
+        if not known.note(root_note("mail")) and read_marker(self.tree.root) is None and self.tree.is_otherwise():
             raise LayoutError(
                 f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronized.",
                 advice="Set layout to the one it has, or choose another path.",

@@ -79,7 +79,8 @@ class ScriptSide:
             self._scripts.known = before.scripts | self._scripts.known
         yield FolderPage([Folder(HOME, HOME, "")], whole=True)
         listed = {one.id for one in found.items}
-        rest, silent = await self._scripts.missing(known().union(again) - listed - found.malformed.keys())
+        here = known()
+        rest, silent = await self._scripts.missing(here.union(again) - listed - found.malformed.keys())
         scripts = [*found.items, *rest.items]
         failed = {**found.malformed, **silent, **await self._scripts.read(scripts, anew=whole)}
         page = ItemPage(
@@ -92,8 +93,7 @@ class ScriptSide:
         active = next((one.id for one in scripts if one.is_active), "")
         self._wish.note_active(active)
         page.refuted = NO_OTHER if active else ""
-        gone = known().intersection(page.gone)
-        page.suspicious = _doubt(before, gone, active, left=len(scripts) + len(failed), known=len(known()))
+        page.suspicious = _doubt(before, here.intersection(page.gone), active, left=len(scripts) + len(failed), known=len(here))
         self._read_whole = {one.id for one in scripts if one.id not in failed} if whole else set()
         ids = {one.id for one in scripts}
         kept = {ref: one for ref, one in self._scripts.known.items() if ref in ids}
